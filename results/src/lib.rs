@@ -1,0 +1,7 @@
+//! Data model, statistics and store of benchmark results.
+
+mod metric;
+mod model;
+
+pub use metric::{Metric, UnknownMetric};
+pub use model::*;

@@ -1,0 +1,111 @@
+//! Names of what is measured. A name ends in no unit; a phase carries its own name.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// What a measurement measures; a `snake_case` string in `run.json`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Metric {
+    /// From the call that starts an instance to the host seeing READY.
+    StartupTime,
+    /// One stretch of the startup, e.g. `phase_mounts`; the name has no prefix here.
+    Phase(String),
+    /// From the stop request to the last resource reaped.
+    TeardownTime,
+    /// CPU time (user + system) of the instance over its life, as reaped.
+    CpuTime,
+    /// What the instance's cgroup is charged.
+    MemoryCurrent,
+    /// Proportional set size of the instance's host processes.
+    Pss,
+    /// Unique set size of the instance's host processes.
+    Uss,
+    /// Guest memory that the guest has touched.
+    GuestRam,
+    /// USS of the VMM without guest memory.
+    VmmOverhead,
+    /// Slope of system memory in use over the number of idle instances.
+    MarginalMemory,
+    /// Time per operation.
+    TimePerOp,
+    /// Bytes moved per second.
+    Bandwidth,
+    /// System calls of the agent that the guest does not implement.
+    UnknownSyscalls,
+}
+
+const FIXED: &[(&str, Metric)] = &[
+    ("startup_time", Metric::StartupTime),
+    ("teardown_time", Metric::TeardownTime),
+    ("cpu_time", Metric::CpuTime),
+    ("memory_current", Metric::MemoryCurrent),
+    ("pss", Metric::Pss),
+    ("uss", Metric::Uss),
+    ("guest_ram", Metric::GuestRam),
+    ("vmm_overhead", Metric::VmmOverhead),
+    ("marginal_memory", Metric::MarginalMemory),
+    ("time_per_op", Metric::TimePerOp),
+    ("bandwidth", Metric::Bandwidth),
+    ("unknown_syscalls", Metric::UnknownSyscalls),
+];
+
+const PHASE: &str = "phase_";
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Metric::Phase(name) = self {
+            return write!(f, "{PHASE}{name}");
+        }
+        let name = FIXED.iter().find(|(_, metric)| metric == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+/// A metric name that is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown metric `{0}`")]
+pub struct UnknownMetric(String);
+
+impl FromStr for Metric {
+    type Err = UnknownMetric;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        if let Some(phase) = name.strip_prefix(PHASE)
+            && !phase.is_empty()
+            && phase.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
+            return Ok(Metric::Phase(phase.to_owned()));
+        }
+        let fixed = FIXED.iter().find(|(fixed, _)| *fixed == name);
+        fixed.map(|(_, metric)| metric.clone()).ok_or_else(|| UnknownMetric(name.to_owned()))
+    }
+}
+
+impl From<Metric> for String {
+    fn from(metric: Metric) -> Self {
+        metric.to_string()
+    }
+}
+
+impl TryFrom<String> for Metric {
+    type Error = UnknownMetric;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
+impl JsonSchema for Metric {
+    fn schema_name() -> Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" })
+    }
+}
