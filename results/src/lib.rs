@@ -2,6 +2,7 @@
 
 mod metric;
 mod model;
+pub mod stats;
 
 pub use metric::{Metric, UnknownMetric};
 pub use model::*;

@@ -39,6 +39,29 @@ pub struct Run {
     pub evidence: Vec<Evidence>,
 }
 
+impl Run {
+    /// The measurement of one metric of one workload on one backend, whatever its status.
+    pub fn measurement(
+        &self,
+        experiment: Experiment,
+        workload: &str,
+        backend: &str,
+        metric: &Metric,
+    ) -> Option<&Measurement> {
+        self.measurements.iter().find(|measurement| {
+            measurement.experiment == experiment
+                && measurement.workload == workload
+                && measurement.backend == backend
+                && measurement.metric == *metric
+        })
+    }
+
+    /// The backend of this name.
+    pub fn backend(&self, name: &str) -> Option<&Backend> {
+        self.backends.iter().find(|backend| backend.name == name)
+    }
+}
+
 /// Whether a run reached the end of its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
