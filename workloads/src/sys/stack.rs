@@ -1,0 +1,104 @@
+//! What the kernel puts on the stack of a new process: arguments, environment, auxiliary vector.
+//!
+//! System V ABI for x86-64, section 3.4.1 (figure 3.9): `argc`, `argv[0..argc]`, 0, the environment, 0, pairs of
+//! (`a_type`, `a_val`) up to `AT_NULL`.
+//! Invariant: the words and strings are only read, and live as long as the process.
+
+use core::{ffi::CStr, marker::PhantomData};
+
+/// `include/uapi/linux/auxvec.h`
+const AT_NULL: usize = 0;
+const AT_SYSINFO_EHDR: usize = 33;
+
+/// The stack as it was at the first instruction.
+#[derive(Clone, Copy)]
+pub struct InitialStack {
+    argc: *const usize,
+    /// Raw pointers are neither `Send` nor `Sync`; neither is this.
+    _not_shared: PhantomData<*const usize>,
+}
+
+impl InitialStack {
+    /// Takes the stack pointer of process entry.
+    ///
+    /// # Safety
+    ///
+    /// `argc` must point at words laid out as the module describes, unchanged for the rest of the process.
+    pub unsafe fn new(argc: *const usize) -> Self {
+        Self { argc, _not_shared: PhantomData }
+    }
+
+    /// Argument `index`, where 0 is the program's name.
+    pub fn argument(&self, index: usize) -> Option<&'static [u8]> {
+        // SAFETY: the first word is `argc`, by the promise made to `new`.
+        let count = unsafe { self.argc.read() };
+        if index >= count {
+            return None;
+        }
+        // SAFETY: `argc` pointers follow the first word, each to a string that ends in NUL.
+        let text = unsafe { CStr::from_ptr(self.argc.add(1 + index).read() as *const _) };
+        Some(text.to_bytes())
+    }
+
+    /// Whether the execve workload started this process: its mark is an empty program name, which no shell gives.
+    pub fn is_re_execution(&self) -> bool {
+        self.argument(0).is_some_and(<[u8]>::is_empty)
+    }
+
+    /// Where the kernel mapped the vDSO, if it did.
+    pub fn vdso(&self) -> Option<usize> {
+        // SAFETY: by the promise made to `new`, the arguments and the environment each end in a zero word, and the
+        // auxiliary vector in AT_NULL; no word behind that is read.
+        unsafe {
+            let mut word = self.argc.add(1 + self.argc.read() + 1);
+            while word.read() != 0 {
+                word = word.add(1);
+            }
+            word = word.add(1);
+            while word.read() != AT_NULL {
+                if word.read() == AT_SYSINFO_EHDR {
+                    return Some(word.add(1).read()).filter(|&address| address != 0);
+                }
+                word = word.add(2);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(words: &'static [usize]) -> InitialStack {
+        // SAFETY: the tests lay their words out as the kernel does.
+        unsafe { InitialStack::new(words.as_ptr()) }
+    }
+
+    fn address(text: &'static CStr) -> usize {
+        text.as_ptr() as usize
+    }
+
+    #[test]
+    fn arguments_end_at_argc() {
+        let words = vec![2, address(c"workload"), address(c"noop"), 0, address(c"HOME=/"), 0, 0, 0].leak();
+        let stack = stack(words);
+        assert_eq!(stack.argument(1), Some(&b"noop"[..]));
+        assert_eq!(stack.argument(2), None);
+        assert!(!stack.is_re_execution());
+    }
+
+    #[test]
+    fn the_vdso_is_found_behind_the_environment() {
+        let words = vec![0, 0, address(c"A=1"), address(c"B=2"), 0, 6, 4096, 33, 0x7000, 0, 0].leak();
+        assert_eq!(stack(words).vdso(), Some(0x7000));
+        assert_eq!(stack(&[0, 0, 0, 6, 4096, 0, 0]).vdso(), None);
+    }
+
+    #[test]
+    fn an_empty_program_name_marks_a_re_execution() {
+        let words = vec![1, address(c""), 0, 0, 0, 0].leak();
+        assert!(stack(words).is_re_execution());
+        assert!(!stack(&[0, 0, 0, 0, 0]).is_re_execution(), "no arguments at all are no mark");
+    }
+}
