@@ -1,8 +1,24 @@
-//! Data model, statistics and store of benchmark results.
+//! Data model, statistics and store of benchmark results; depends on nothing that measures.
+//!
+//! A [`Run`] is everything one `bench` invocation measured. A [`Journal`] writes it while it comes to be, [`load`] reads
+//! it back, [`stats`] draws conclusions from it. Times are nanoseconds, sizes are bytes. Invariant: a run that was
+//! written or read by this crate has passed [`Run::check`].
 
+mod assembly;
+mod check;
+mod journal;
+mod key;
+mod layout;
+mod load;
 mod metric;
 mod model;
+mod schema;
 pub mod stats;
 
+pub use check::{Invalid, Problem};
+pub use journal::{JOURNAL_FILE, Journal, LATEST_LINK, RUN_FILE, StoreError, update_latest, write_run};
+pub use key::Key;
+pub use load::{LoadError, load};
 pub use metric::{Metric, UnknownMetric};
 pub use model::*;
+pub use schema::schema;

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::{Better, Unit};
+
 /// What a measurement measures; a `snake_case` string in `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -55,6 +57,32 @@ const FIXED: &[(&str, Metric)] = &[
 ];
 
 const PHASE: &str = "phase_";
+
+impl Metric {
+    /// The one unit its samples have.
+    pub fn unit(&self) -> Unit {
+        match self {
+            Metric::StartupTime
+            | Metric::Phase(_)
+            | Metric::TeardownTime
+            | Metric::CpuTime
+            | Metric::TimePerOp => Unit::Nanoseconds,
+            Metric::MemoryCurrent
+            | Metric::Pss
+            | Metric::Uss
+            | Metric::GuestRam
+            | Metric::VmmOverhead
+            | Metric::MarginalMemory => Unit::Bytes,
+            Metric::Bandwidth => Unit::BytesPerSecond,
+            Metric::UnknownSyscalls => Unit::Count,
+        }
+    }
+
+    /// Which direction is an improvement.
+    pub fn better(&self) -> Better {
+        if matches!(self, Metric::Bandwidth) { Better::Higher } else { Better::Lower }
+    }
+}
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,5 +135,26 @@ impl JsonSchema for Metric {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_reads_back_from_its_name() {
+        let phase = Metric::Phase("kvm_objects".to_owned());
+        for metric in FIXED.iter().map(|(_, metric)| metric).chain([&phase]) {
+            assert_eq!(metric.to_string().parse::<Metric>().unwrap(), *metric);
+        }
+        assert_eq!(phase.to_string(), "phase_kvm_objects");
+    }
+
+    #[test]
+    fn a_name_that_is_no_metric_is_refused() {
+        for name in ["", "phase_", "phase_Mounts", "phase_a b", "latency", "Startup_time"] {
+            assert!(name.parse::<Metric>().is_err(), "{name:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: `samples`, `blocks` and (if present) `flags` of a measurement have the same length.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// Version of this layout; a newer one than [`SCHEMA_VERSION`] is refused.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
     pub schema_version: u32,
     /// Name of the run and of its folder.
     pub run_id: String,
@@ -195,6 +197,17 @@ pub enum Experiment {
     Cpu,
 }
 
+impl fmt::Display for Experiment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Experiment::Startup => "startup",
+            Experiment::Memory => "memory",
+            Experiment::Syscalls => "syscalls",
+            Experiment::Cpu => "cpu",
+        })
+    }
+}
+
 /// Samples of one metric of one workload on one backend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -243,7 +256,7 @@ pub enum Status {
 }
 
 /// Which direction is an improvement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
     /// Smaller is better.
@@ -253,7 +266,7 @@ pub enum Better {
 }
 
 /// Unit of a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Unit {
     /// Nanoseconds.
     #[serde(rename = "ns")]
@@ -273,6 +286,19 @@ pub enum Unit {
     /// A quotient of two like quantities.
     #[serde(rename = "ratio")]
     Ratio,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unit::Nanoseconds => "ns",
+            Unit::Bytes => "bytes",
+            Unit::OpsPerSecond => "ops/s",
+            Unit::BytesPerSecond => "bytes/s",
+            Unit::Count => "count",
+            Unit::Ratio => "ratio",
+        })
+    }
 }
 
 /// A fact observed from inside an instance.
