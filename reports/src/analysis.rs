@@ -1,0 +1,95 @@
+//! What a page and its charts need to know about a run: an estimate, and a ratio to the baseline, per measurement.
+//!
+//! Values are in the measurement's own unit. Computed once per rendering, because a bootstrap is the dear part of it.
+//! Invariant: `cells` is parallel to `run.measurements`.
+
+use std::collections::HashMap;
+
+use results::stats::{Estimate, bootstrap_median, paired_ratio};
+use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
+
+/// The backend that the others are compared with: no isolation at all.
+pub const BASELINE: &str = "process";
+
+/// Identifies a measurement within a run.
+type Key<'r> = (Experiment, &'r str, &'r str, &'r Metric);
+
+/// A run with its statistics.
+pub struct Analysis<'r> {
+    /// The run.
+    pub run: &'r Run,
+    cells: Vec<Cell<'r>>,
+    index: HashMap<Key<'r>, usize>,
+}
+
+/// A measurement with its statistics.
+#[derive(Clone, Copy)]
+pub struct Cell<'r> {
+    /// The measurement.
+    pub of: &'r Measurement,
+    /// Median and 95 % interval, if there are samples.
+    pub estimate: Option<Estimate>,
+    /// Ratio to the baseline's value, from the blocks that both have; `None` for the baseline itself.
+    pub ratio: Option<Estimate>,
+    /// Samples that something disturbed.
+    pub flagged: usize,
+}
+
+impl<'r> Analysis<'r> {
+    /// Computes all estimates of a run.
+    pub fn new(run: &'r Run) -> Self {
+        let mut index = HashMap::new();
+        for (place, m) in run.measurements.iter().enumerate() {
+            // The first wins, should a damaged file hold two.
+            index.entry((m.experiment, &*m.workload, &*m.backend, &m.metric)).or_insert(place);
+        }
+        let baseline = |m: &'r Measurement| {
+            let key = (m.experiment, &*m.workload, BASELINE, &m.metric);
+            index.get(&key).map(|&place| &run.measurements[place]).filter(|_| m.backend != BASELINE)
+        };
+        let seed = run.config.seed;
+        let cells = run.measurements.iter().map(|m| Cell {
+            of: m,
+            estimate: bootstrap_median(&m.samples, seed),
+            ratio: baseline(m).and_then(|baseline| paired_ratio(m, baseline, seed)),
+            flagged: m.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
+        });
+        Analysis { run, cells: cells.collect(), index }
+    }
+
+    /// One measurement.
+    pub fn cell(&self, of: Experiment, workload: &str, backend: &str, metric: &Metric) -> Option<&Cell<'r>> {
+        self.index.get(&(of, workload, backend, metric)).map(|&place| &self.cells[place])
+    }
+
+    /// The startup time of a backend.
+    pub fn startup(&self, backend: &str) -> Option<&Cell<'r>> {
+        self.first(Experiment::Startup, backend, &Metric::StartupTime)
+    }
+
+    /// A metric of an experiment that has one workload only.
+    pub fn first(&self, of: Experiment, backend: &str, metric: &Metric) -> Option<&Cell<'r>> {
+        self.cells(of).find(|cell| cell.of.backend == backend && cell.of.metric == *metric)
+    }
+
+    /// The measurements of an experiment, in the order they were first taken.
+    pub fn cells(&self, of: Experiment) -> impl Iterator<Item = &Cell<'r>> {
+        self.cells.iter().filter(move |cell| cell.of.experiment == of)
+    }
+
+    /// The workloads of an experiment, in the order they were first run.
+    pub fn workloads(&self, of: Experiment) -> Vec<&'r str> {
+        let mut workloads = Vec::new();
+        for cell in self.cells(of) {
+            if !workloads.contains(&&*cell.of.workload) {
+                workloads.push(&*cell.of.workload);
+            }
+        }
+        workloads
+    }
+
+    /// The backends that ran, each with its place in the run's list, which decides its colour and shape.
+    pub fn backends(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
+        self.run.backends.iter().enumerate().filter(|(_, backend)| backend.status == BackendStatus::Ok)
+    }
+}

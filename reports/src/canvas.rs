@@ -1,0 +1,185 @@
+//! A drawing surface in logical (CSS) pixels over plotters' SVG backend.
+//!
+//! plotters places everything on whole pixels, so the drawing is made [`FINE`] times larger and shrunk by the `viewBox`.
+//! Invariant: what it returns is one well-formed `<svg>` element, whatever the strings that were drawn hold.
+
+use plotters::backend::SVGBackend;
+use plotters::coord::Shift;
+use plotters::prelude::{Circle, Color, DrawingArea, IntoDrawingArea, PathElement, Polygon, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
+
+use crate::Error;
+use crate::palette::{Ink, Shape, shape};
+
+/// Drawing units per logical pixel.
+const FINE: f64 = 10.0;
+
+/// Inter is what the PNG is set in; a browser without it takes its own sans-serif.
+const FAMILY: FontFamily<'static> = FontFamily::Name("Inter, system-ui, sans-serif");
+
+/// plotters takes a font's line height for its size and divides by this (plotters-svg 0.3.7, `draw_text`).
+const LINE_HEIGHT: f64 = 1.24;
+
+/// Half the width of a mark.
+const MARK: f64 = 4.6;
+
+/// Which end of a text is at its place.
+#[derive(Clone, Copy, Debug)]
+pub enum Align {
+    /// The text runs right from its place.
+    Start,
+    /// The text is centred on its place.
+    Middle,
+    /// The text ends at its place.
+    End,
+}
+
+/// How a text is set.
+#[derive(Clone, Copy, Debug)]
+pub struct Font {
+    size: f64,
+    bold: bool,
+    ink: Ink,
+}
+
+impl Font {
+    /// Names and values.
+    pub const BODY: Font = Font { size: 13.0, bold: false, ink: Ink::Strong };
+    /// Names that head something.
+    pub const NAME: Font = Font { size: 13.0, bold: true, ink: Ink::Strong };
+    /// Axis labels and remarks.
+    pub const SMALL: Font = Font { size: 12.0, bold: false, ink: Ink::Muted };
+    /// Numerals inside bars.
+    pub const TINY: Font = Font { size: 10.5, bold: false, ink: Ink::Strong };
+    /// The chart's title.
+    pub const TITLE: Font = Font { size: 18.0, bold: true, ink: Ink::Strong };
+
+    /// About how wide a text will be. Which font the reader has is unknown, so this errs on the wide side.
+    pub fn width(&self, text: &str) -> f64 {
+        let em = text.chars().map(|c| match c {
+            'i' | 'l' | 'j' | '.' | ',' | ':' | '\'' | '|' | '\u{a0}' | ' ' => 0.3,
+            'm' | 'w' | 'M' | 'W' | '×' => 0.86,
+            _ => 0.6,
+        });
+        em.sum::<f64>() * self.size * if self.bold { 1.06 } else { 1.0 }
+    }
+}
+
+/// A surface being drawn on.
+pub struct Canvas<'a> {
+    area: DrawingArea<SVGBackend<'a>, Shift>,
+}
+
+fn fine((x, y): (f64, f64)) -> (i32, i32) {
+    // `as` saturates, so that no coordinate can overflow.
+    ((x * FINE).round() as i32, (y * FINE).round() as i32)
+}
+
+fn drawn<E: std::error::Error + Send + Sync>(
+    result: Result<(), plotters::drawing::DrawingAreaErrorKind<E>>,
+) -> Result<(), Error> {
+    result.map_err(|error| Error::Draw(error.to_string()))
+}
+
+impl Canvas<'_> {
+    /// A polyline.
+    pub fn line(&self, points: &[(f64, f64)], ink: Ink, width: f64) -> Result<(), Error> {
+        let style = ink.light().stroke_width((width * FINE).round() as u32);
+        drawn(self.area.draw(&PathElement::new(points.iter().copied().map(fine).collect::<Vec<_>>(), style)))
+    }
+
+    /// A filled rectangle between two corners.
+    pub fn rect(&self, from: (f64, f64), to: (f64, f64), ink: Ink, opacity: f64) -> Result<(), Error> {
+        let style: ShapeStyle = ink.light().mix(opacity).filled();
+        drawn(self.area.draw(&Rectangle::new([fine(from), fine(to)], style)))
+    }
+
+    /// A line of text, centred vertically on its place.
+    pub fn text(&self, text: &str, at: (f64, f64), font: Font, align: Align) -> Result<(), Error> {
+        let h_pos = match align {
+            Align::Start => HPos::Left,
+            Align::Middle => HPos::Center,
+            Align::End => HPos::Right,
+        };
+        let weight = if font.bold { FontStyle::Bold } else { FontStyle::Normal };
+        let ink = font.ink.light();
+        let style = TextStyle::from(FontDesc::new(FAMILY, font.size * FINE * LINE_HEIGHT, weight))
+            .color(&ink)
+            .pos(Pos::new(h_pos, VPos::Center));
+        drawn(self.area.draw(&Text::new(printable(text), fine(at), style)))
+    }
+
+    /// The mark of the backend at this place, with a rim that sets it off from marks below.
+    pub fn mark(&self, backend: usize, at: (f64, f64)) -> Result<(), Error> {
+        self.shape(shape(backend), at, MARK + 1.2, Ink::Paper)?;
+        self.shape(shape(backend), at, MARK, Ink::Backend(backend))
+    }
+
+    fn shape(&self, shape: Shape, (x, y): (f64, f64), r: f64, ink: Ink) -> Result<(), Error> {
+        let style = ink.light().filled();
+        // Scaled so that all shapes look equally large.
+        let corners: &[(f64, f64)] = match shape {
+            Shape::Circle => {
+                return drawn(self.area.draw(&Circle::new(fine((x, y)), (r * FINE).round() as i32, style)));
+            }
+            Shape::Square => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
+            Shape::Triangle => &[(0.0, -1.15), (1.15, 0.9), (-1.15, 0.9)],
+            Shape::Diamond => &[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
+            Shape::Wedge => &[(0.0, 1.15), (1.15, -0.9), (-1.15, -0.9)],
+        };
+        let points: Vec<_> = corners.iter().map(|(dx, dy)| fine((x + dx * r, y + dy * r))).collect();
+        drawn(self.area.draw(&Polygon::new(points, style)))
+    }
+}
+
+/// Draws an image of the given size (logical pixels) and returns its `<svg>` element. `label` is what a screen reader
+/// says; without one the image is decoration.
+pub fn sketch(
+    (width, height): (f64, f64),
+    label: Option<&str>,
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), Error>,
+) -> Result<String, Error> {
+    let (fine_width, fine_height) = fine((width, height));
+    let mut body = String::new();
+    {
+        let backend =
+            SVGBackend::with_string(&mut body, (fine_width.unsigned_abs(), fine_height.unsigned_abs()));
+        let area = backend.into_drawing_area();
+        draw(&Canvas { area: area.clone() })?;
+        drawn(area.present())?;
+    }
+    // plotters knows neither accessibility nor a viewBox of its own: its opening tag (the first line) is replaced.
+    let (_, body) =
+        body.split_once('\n').ok_or_else(|| Error::Draw("plotters wrote no SVG element".to_owned()))?;
+    let reader = match label {
+        Some(label) => format!("role=\"img\" aria-label=\"{}\"", escape(label)),
+        None => "aria-hidden=\"true\"".to_owned(),
+    };
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {fine_width} {fine_height}\" {reader}>\n{body}"
+    ))
+}
+
+/// XML 1.0 (section 2.2) forbids control characters even when escaped; bidirectional overrides would reorder what
+/// stands beside them.
+fn printable(text: &str) -> String {
+    let forbidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+    };
+    text.chars().map(|c| if forbidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn escape(text: &str) -> String {
+    printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Shortens a text that would not fit, so that a hostile or careless name cannot push a chart apart.
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}

@@ -1,0 +1,163 @@
+//! Dots with intervals, one row a workload: the drawing behind `syscalls` and `cpu`.
+
+use results::stats::Estimate;
+use results::{Experiment, Metric, Status, Unit};
+
+use super::{Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, MOST_WORKLOADS, grid, legend, legend_lines};
+use crate::Error;
+use crate::analysis::{Analysis, Cell};
+use crate::axis::Axis;
+use crate::canvas::{Align, Canvas, Font, shorten};
+use crate::palette::Ink;
+
+/// One workload.
+pub(super) struct Row {
+    /// Its name.
+    pub name: String,
+    /// Backends with a value, by their place in the run's list.
+    pub dots: Vec<(usize, Estimate)>,
+    /// Backends without one, and why.
+    pub missing: Vec<(usize, String)>,
+}
+
+/// Collects rows: `value` is what to show of a measurement.
+pub(super) fn rows<'r>(
+    analysis: &Analysis<'r>,
+    experiment: Experiment,
+    value: impl Fn(&Cell<'r>) -> Option<Estimate>,
+) -> Vec<Row> {
+    let backends: Vec<_> = analysis.backends().take(MOST_BACKENDS).collect();
+    let row = |workload: &str| {
+        let (mut dots, mut missing) = (Vec::new(), Vec::new());
+        for (place, backend) in &backends {
+            let metrics = [Metric::TimePerOp, Metric::Bandwidth];
+            let mut cells = metrics
+                .iter()
+                .filter_map(|metric| analysis.cell(experiment, workload, &backend.name, metric));
+            let Some(cell) = cells.next() else { continue };
+            match (value(cell), cell.of.status) {
+                (Some(estimate), _) => dots.push((*place, estimate)),
+                (None, Status::Ok) => {}
+                (None, status) => missing.push((*place, gap(status, cell.of.reason.as_deref()))),
+            }
+        }
+        Row { name: shorten(workload, LONGEST_NAME), dots, missing }
+    };
+    let rows = analysis.workloads(experiment).into_iter().take(MOST_WORKLOADS).map(row);
+    rows.filter(|row| !row.dots.is_empty() || !row.missing.is_empty()).collect()
+}
+
+/// Why there is no dot.
+fn gap(status: Status, reason: Option<&str>) -> String {
+    let word = match status {
+        Status::Ok => return String::new(),
+        Status::NotApplicable => "n/a",
+        Status::Unavailable => "unavailable",
+        Status::Failed => "failed",
+    };
+    shorten(&reason.map_or(word.to_owned(), |reason| format!("{word}: {reason}")), 30)
+}
+
+/// How rows are drawn.
+pub(super) struct Look<'a> {
+    /// Unit of the values.
+    pub unit: Unit,
+    /// Below the axis.
+    pub axis_label: &'a str,
+    /// A value to draw a rule at.
+    pub rule: Option<f64>,
+    /// Where the axis runs, from pixel to pixel.
+    pub axis: &'a dyn Fn(&[f64], (f64, f64)) -> Option<Axis>,
+}
+
+const LANE: f64 = 12.0;
+const PADDING: f64 = 12.0;
+const AXIS: f64 = 44.0;
+/// Room for workload names.
+const NAMES: f64 = 158.0;
+
+/// Draws the rows; `None` if there is no value to draw.
+pub(super) fn draw(
+    analysis: &Analysis<'_>,
+    frame: &Frame<'_>,
+    rows: &[Row],
+    look: &Look<'_>,
+) -> Result<Option<String>, Error> {
+    let used = |place: &usize| rows.iter().flat_map(|row| &row.dots).any(|dot| dot.0 == *place);
+    let shown: Vec<(usize, String)> = analysis
+        .backends()
+        .filter(|(place, _)| used(place))
+        .map(|(place, backend)| (place, shorten(&backend.name, LONGEST_NAME)))
+        .collect();
+    let values: Vec<f64> = rows
+        .iter()
+        .flat_map(|row| &row.dots)
+        .flat_map(|dot| [dot.1.median, dot.1.low, dot.1.high])
+        .chain(look.rule)
+        .collect();
+    if shown.is_empty() || (look.axis)(&values, (0.0, 1.0)).is_none() {
+        return Ok(None);
+    }
+    let key = legend_lines(shown.clone(), frame.width());
+    let head = key.len() as f64 * LEGEND_LINE + 10.0;
+    // On a phone the name stands above its lanes instead of beside them.
+    let name_line = if frame.narrow() { 18.0 } else { 0.0 };
+    let lanes = |row: &Row| row.dots.len() + row.missing.len();
+    let tall = |row: &Row| lanes(row) as f64 * LANE + PADDING + name_line;
+    let height: f64 = rows.iter().map(tall).sum();
+    frame.around(head + height + AXIS, |canvas, area| {
+        legend(canvas, &key, area)?;
+        let from = if frame.narrow() { area.left + 6.0 } else { area.left + NAMES };
+        let Some(axis) = (look.axis)(&values, (from, area.right - 18.0)) else { return Ok(()) };
+        let (mut top, bottom) = (area.top + head, area.top + head + height);
+        let ticks = axis.ticks(if frame.narrow() { 5 } else { 9 }, look.unit);
+        grid(canvas, &axis, &ticks, look.unit, (top, bottom))?;
+        if let Some(rule) = look.rule {
+            let x = axis.pixel(rule);
+            canvas.line(&[(x, top), (x, bottom)], Ink::Strong, 1.4)?;
+        }
+        for row in rows {
+            canvas.line(&[(area.left, top), (area.right, top)], Ink::Grid, 1.0)?;
+            let name_y = if frame.narrow() { top + 13.0 } else { top + tall(row) / 2.0 };
+            canvas.text(&row.name, (area.left, name_y), Font::BODY, Align::Start)?;
+            row_marks(
+                canvas,
+                row,
+                &axis,
+                (from, area.right - 18.0),
+                top + name_line + (PADDING + LANE) / 2.0,
+            )?;
+            top += tall(row);
+        }
+        canvas.line(&[(area.left, bottom), (area.right, bottom)], Ink::Grid, 1.0)?;
+        canvas.text(look.axis_label, ((from + area.right) / 2.0, bottom + 34.0), Font::SMALL, Align::Middle)
+    })
+}
+
+/// The lanes of one row, the first centred on `y`.
+fn row_marks(
+    canvas: &Canvas<'_>,
+    row: &Row,
+    axis: &Axis,
+    (from, to): (f64, f64),
+    mut y: f64,
+) -> Result<(), Error> {
+    for (place, estimate) in &row.dots {
+        let (low, high) = (axis.pixel(estimate.low), axis.pixel(estimate.high));
+        canvas.line(&[(low, y), (high, y)], Ink::Backend(*place), 2.4)?;
+        canvas.mark(*place, (axis.pixel(estimate.median), y))?;
+        y += LANE;
+    }
+    // Beside the dots' lanes there is nothing to collide with: the gap has a lane of its own. It stands on the side where
+    // the row's dots are, so that the eye need not travel.
+    let middle = (from + to) / 2.0;
+    let right = row.dots.first().is_some_and(|dot| axis.pixel(dot.1.median) > middle);
+    for (place, why) in &row.missing {
+        let wide = Font::SMALL.width(why);
+        let x = if right { to - wide - 18.0 } else { from + 6.0 };
+        canvas.mark(*place, (x, y))?;
+        canvas.text(why, (x + 11.0, y), Font::SMALL, Align::Start)?;
+        y += LANE;
+    }
+    Ok(())
+}

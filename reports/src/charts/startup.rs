@@ -1,0 +1,100 @@
+//! Startup times as cumulative distributions: every sample is in the picture, bimodal or not.
+
+use results::stats::ecdf;
+use results::{Experiment, Unit};
+
+use super::{Area, Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, Plot, grid, legend, legend_lines};
+use crate::Error;
+use crate::analysis::{Analysis, Cell};
+use crate::axis::{Axis, Spread};
+use crate::canvas::{Align, Canvas, Font, shorten};
+use crate::format::quantity;
+use crate::palette::Ink;
+
+pub(super) const PLOT: Plot = Plot {
+    name: "startup-ecdf",
+    title: "Startup time, every sample",
+    experiment: Experiment::Startup,
+    caption: "From the call that starts an instance to its READY. Each curve climbs by one step a sample: where it \
+              crosses 50 % (the mark) is the median, a steep curve means steady starts, a tail to the right means that \
+              some were slow. Further left is faster. If the times differ a lot, the scale is logarithmic.",
+    draw,
+};
+
+const HEIGHT: f64 = 290.0;
+
+/// Room for the axis' labels.
+const BELOW: f64 = 44.0;
+
+fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Error> {
+    let curves: Vec<(usize, &Cell<'_>)> = analysis
+        .backends()
+        .filter_map(|(place, backend)| {
+            let cell = analysis.startup(&backend.name)?;
+            cell.estimate.is_some().then_some((place, cell))
+        })
+        .take(MOST_BACKENDS)
+        .collect();
+    let entries = curves.iter().filter_map(|(place, cell)| {
+        let median = quantity(cell.estimate?.median, cell.of.unit);
+        Some((*place, format!("{}  {median}", shorten(&cell.of.backend, LONGEST_NAME))))
+    });
+    let key = legend_lines(entries.collect(), frame.width());
+    let head = key.len() as f64 * LEGEND_LINE + 14.0;
+    let samples = curves.iter().flat_map(|(_, cell)| cell.of.samples.iter().copied());
+    if Axis::fitting(samples.clone(), (0.0, 1.0)).is_none() {
+        return Ok(None);
+    }
+    frame.around(head + HEIGHT + BELOW, |canvas, area| {
+        legend(canvas, &key, area)?;
+        let Some(axis) = Axis::fitting(samples, (area.left + 44.0, area.right - 12.0)) else { return Ok(()) };
+        let ticks = axis.ticks(if frame.narrow() { 5 } else { 9 }, Unit::Nanoseconds);
+        let bottom = area.top + head + HEIGHT;
+        grid(canvas, &axis, &ticks, Unit::Nanoseconds, (area.top + head, bottom))?;
+        let height = |share: f64| bottom - share * HEIGHT;
+        shares(canvas, area, height)?;
+        for (place, cell) in &curves {
+            curve(canvas, *place, cell, &axis, height)?;
+        }
+        // Marks last: no curve may hide one.
+        for (place, cell) in &curves {
+            if let Some(estimate) = cell.estimate {
+                canvas.mark(*place, (axis.pixel(estimate.median), height(0.5)))?;
+            }
+        }
+        let middle = (area.left + area.right) / 2.0;
+        let label = match axis.spread() {
+            Spread::Linear => "time from start call to READY",
+            Spread::Log => "time from start call to READY (logarithmic)",
+        };
+        canvas.text(label, (middle, bottom + 34.0), Font::SMALL, Align::Middle)
+    })
+}
+
+/// Horizontal grid lines at quarters of the samples.
+fn shares(canvas: &Canvas<'_>, area: Area, height: impl Fn(f64) -> f64) -> Result<(), Error> {
+    for percent in [0, 25, 50, 75, 100] {
+        let y = height(f64::from(percent) / 100.0);
+        let ink = if percent == 50 { Ink::Muted } else { Ink::Grid };
+        canvas.line(&[(area.left + 44.0, y), (area.right - 12.0, y)], ink, 1.0)?;
+        canvas.text(&format!("{percent} %"), (area.left + 38.0, y), Font::SMALL, Align::End)?;
+    }
+    Ok(())
+}
+
+fn curve(
+    canvas: &Canvas<'_>,
+    place: usize,
+    cell: &Cell<'_>,
+    axis: &Axis,
+    height: impl Fn(f64) -> f64,
+) -> Result<(), Error> {
+    let mut points = Vec::new();
+    let mut reached = height(0.0);
+    for (value, share) in ecdf(&cell.of.samples) {
+        let x = axis.pixel(value);
+        points.extend([(x, reached), (x, height(share))]);
+        reached = height(share);
+    }
+    canvas.line(&points, Ink::Backend(place), 2.2)
+}

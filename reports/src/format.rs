@@ -1,0 +1,112 @@
+//! Numbers for people: three significant digits and a unit that fits the size.
+//!
+//! Invariant: the unit is chosen after rounding, so 999.9 ns reads `1.00 µs`, never `1000 ns`.
+
+use results::Unit;
+
+/// Prefix steps of a unit: (size in the base unit, suffix), ascending.
+fn steps(unit: Unit) -> &'static [(f64, &'static str)] {
+    const KIB: f64 = 1024.0;
+    match unit {
+        Unit::Nanoseconds => &[(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")],
+        Unit::Bytes => &[(1.0, "B"), (KIB, "KiB"), (KIB * KIB, "MiB"), (KIB * KIB * KIB, "GiB")],
+        Unit::BytesPerSecond => {
+            &[(1.0, "B/s"), (KIB, "KiB/s"), (KIB * KIB, "MiB/s"), (KIB * KIB * KIB, "GiB/s")]
+        }
+        Unit::OpsPerSecond => &[(1.0, "/s"), (1e3, "k/s"), (1e6, "M/s"), (1e9, "G/s")],
+        Unit::Count => &[(1.0, "")],
+        Unit::Ratio => &[(1.0, "×")],
+    }
+}
+
+/// The largest step that a value, rounded, fills.
+fn step(value: f64, unit: Unit) -> (f64, &'static str) {
+    let steps = steps(unit);
+    let fits = |(size, _): &&(f64, &str)| round3(value.abs() / size) >= 1.0;
+    steps.iter().rev().find(fits).copied().unwrap_or(steps[0])
+}
+
+/// Rounds to three significant digits.
+fn round3(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    // Through the decimal form: dividing by a power of ten would round twice.
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
+
+/// Three significant digits, as in `0.0123`, `1.20`, `345`, `12300`; beyond 10^15 in powers of ten.
+pub fn number(value: f64) -> String {
+    let rounded = round3(value);
+    if rounded == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = rounded.abs().log10().floor();
+    if !(-6.0..15.0).contains(&magnitude) {
+        return format!("{rounded:.2e}");
+    }
+    let decimals = (2.0 - magnitude).max(0.0) as usize;
+    format!("{rounded:.decimals$}")
+}
+
+fn join(number: String, suffix: &str) -> String {
+    if suffix.is_empty() { number } else { format!("{number}\u{a0}{suffix}") }
+}
+
+/// A value with its unit: `1.02 ms`, `480 KiB`, `2.05 ×`.
+pub fn quantity(value: f64, unit: Unit) -> String {
+    if unit == Unit::Count && value.fract() == 0.0 && value.abs() < 1e15 {
+        return format!("{value:.0}");
+    }
+    let (size, suffix) = step(value, unit);
+    join(number(value / size), suffix)
+}
+
+/// An interval with one unit for both ends: `1.01–1.05 ms`.
+pub fn interval(low: f64, high: f64, unit: Unit) -> String {
+    let (size, suffix) = step(low.abs().max(high.abs()), unit);
+    join(format!("{}–{}", number(low / size), number(high / size)), suffix)
+}
+
+/// A label of an axis: like [`quantity`], without zeros that say nothing (`0.5 ms`, `10 µs`).
+pub fn tick(value: f64, unit: Unit) -> String {
+    let (size, suffix) = step(value, unit);
+    let mut label = number(value / size);
+    if label.contains('.') && !label.contains('e') {
+        label.truncate(label.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    if value == 0.0 { label } else { join(label, suffix) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_significant_digits() {
+        let shown: Vec<_> = [0.0, 0.012345, 1.2, 9.996, 34.56, 345.6, 12345.0, 1e20, -2.5].map(number).into();
+        assert_eq!(shown, ["0", "0.0123", "1.20", "10.0", "34.6", "346", "12300", "1.00e20", "-2.50"]);
+    }
+
+    #[test]
+    fn the_unit_follows_the_rounded_value() {
+        assert_eq!(quantity(999.4, Unit::Nanoseconds), "999\u{a0}ns");
+        assert_eq!(quantity(999.9, Unit::Nanoseconds), "1.00\u{a0}µs");
+        assert_eq!(quantity(2_534_000.0, Unit::Nanoseconds), "2.53\u{a0}ms");
+        assert_eq!(quantity(491_520.0, Unit::Bytes), "480\u{a0}KiB");
+        assert_eq!(quantity(1536.0, Unit::Bytes), "1.50\u{a0}KiB");
+        assert_eq!(quantity(12.0, Unit::Count), "12");
+        assert_eq!(quantity(2.0512, Unit::Ratio), "2.05\u{a0}×");
+    }
+
+    #[test]
+    fn an_interval_names_its_unit_once() {
+        assert_eq!(interval(990_000.0, 1_020_000.0, Unit::Nanoseconds), "0.990–1.02\u{a0}ms");
+    }
+
+    #[test]
+    fn ticks_carry_no_needless_zeros() {
+        let shown: Vec<_> = [0.0, 500.0, 1e6, 2.5e6].map(|value| tick(value, Unit::Nanoseconds)).into();
+        assert_eq!(shown, ["0", "500\u{a0}ns", "1\u{a0}ms", "2.5\u{a0}ms"]);
+    }
+}

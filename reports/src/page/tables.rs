@@ -1,0 +1,237 @@
+//! The numbers behind the charts.
+
+use std::collections::BTreeMap;
+
+use results::{Experiment, Metric, Status, Unit};
+
+use super::mark;
+use crate::Error;
+use crate::analysis::{Analysis, BASELINE, Cell};
+use crate::format::{interval, quantity};
+
+/// Every measurement of something, with all there is to say about each.
+pub(super) struct Table {
+    pub caption: &'static str,
+    /// Whether it is shown only on demand.
+    pub folded: bool,
+    pub groups: Vec<Group>,
+}
+
+/// What is compared directly: one metric of one workload.
+pub(super) struct Group {
+    pub title: String,
+    pub rows: Vec<Row>,
+}
+
+/// One measurement.
+pub(super) struct Row {
+    pub mark: String,
+    pub backend: String,
+    pub median: String,
+    pub interval: String,
+    pub n: usize,
+    pub ratio: String,
+    pub ratio_interval: String,
+    pub flagged: usize,
+}
+
+/// Something against backends.
+pub(super) struct Matrix {
+    pub caption: &'static str,
+    pub corner: &'static str,
+    /// Mark and name of each backend.
+    pub columns: Vec<(String, String)>,
+    /// Name and cells of each line.
+    pub rows: Vec<(String, Vec<Entry>)>,
+}
+
+/// A cell of a matrix.
+#[derive(Default)]
+pub(super) struct Entry {
+    pub main: String,
+    /// In small type behind it.
+    pub aside: String,
+    /// Whether the aside tells of a difference.
+    pub differs: bool,
+}
+
+/// Why something has no number.
+pub(super) struct Gap {
+    pub backend: String,
+    pub what: String,
+    pub status: &'static str,
+    pub reason: String,
+}
+
+/// A metric in words.
+fn words(metric: &Metric) -> String {
+    match metric {
+        Metric::StartupTime => "startup time",
+        Metric::Phase(name) => return format!("phase {name}"),
+        Metric::TeardownTime => "teardown time",
+        Metric::CpuTime => "CPU time, whole life",
+        Metric::MemoryCurrent => "charged to the cgroup (memory.current)",
+        Metric::Pss => "proportional set size (PSS)",
+        Metric::Uss => "unique set size (USS)",
+        Metric::GuestRam => "guest RAM touched",
+        Metric::VmmOverhead => "VMM without guest RAM (USS)",
+        Metric::MarginalMemory => "marginal memory of a further instance",
+        Metric::TimePerOp => "time per operation",
+        Metric::Bandwidth => "bandwidth",
+        Metric::UnknownSyscalls => "system calls the guest does not know",
+    }
+    .to_owned()
+}
+
+/// Experiments over one workload are told apart by metric, the others by workload.
+fn title(cell: &Cell<'_>) -> String {
+    match (cell.of.experiment, &cell.of.metric) {
+        (Experiment::Startup | Experiment::Memory, metric) => words(metric),
+        (_, Metric::TimePerOp | Metric::Bandwidth) => cell.of.workload.clone(),
+        (_, metric) => format!("{}, {}", cell.of.workload, words(metric)),
+    }
+}
+
+/// The full tables of an experiment.
+pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Table>, Error> {
+    let plan: &[(&str, bool, fn(&Metric) -> bool)] = match of {
+        Experiment::Startup => &[
+            ("Startup and teardown", false, |metric| !matches!(metric, Metric::Phase(_))),
+            ("Phases of the startup", true, |metric| matches!(metric, Metric::Phase(_))),
+        ],
+        Experiment::Memory => &[("Memory of one idle instance", false, |_| true)],
+        Experiment::Syscalls => &[("Every system call in full", true, |_| true)],
+        Experiment::Cpu => &[("Every workload in full", true, |_| true)],
+    };
+    let mut tables = Vec::new();
+    for (caption, folded, wanted) in plan {
+        let groups = groups(analysis, of, *wanted)?;
+        if !groups.is_empty() {
+            tables.push(Table { caption, folded: *folded, groups });
+        }
+    }
+    Ok(tables)
+}
+
+fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: fn(&Metric) -> bool) -> Result<Vec<Group>, Error> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for cell in analysis.cells(of).filter(|cell| wanted(&cell.of.metric)) {
+        let Some(estimate) = cell.estimate else { continue };
+        let title = title(cell);
+        let place = *places.entry(title.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Group { title, rows: Vec::new() });
+        }
+        let unit = cell.of.unit;
+        groups[place].rows.push(Row {
+            mark: mark_of(analysis, &cell.of.backend)?,
+            backend: cell.of.backend.clone(),
+            median: quantity(estimate.median, unit),
+            interval: interval(estimate.low, estimate.high, unit),
+            n: estimate.n,
+            ratio: match cell.ratio {
+                Some(ratio) => quantity(ratio.median, Unit::Ratio),
+                None if cell.of.backend == BASELINE => "1".to_owned(),
+                None => String::new(),
+            },
+            ratio_interval: cell
+                .ratio
+                .map(|ratio| interval(ratio.low, ratio.high, Unit::Count))
+                .unwrap_or_default(),
+            flagged: cell.flagged,
+        });
+    }
+    Ok(groups)
+}
+
+fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
+    let place = analysis.run.backends.iter().position(|of| of.name == backend);
+    place.map_or(Ok(String::new()), mark)
+}
+
+/// Workloads against backends, for the experiments that have many workloads.
+pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<Matrix>, Error> {
+    let caption = match of {
+        Experiment::Startup | Experiment::Memory => return Ok(None),
+        Experiment::Syscalls => "Median time per call, and how many times the bare process’s that is",
+        Experiment::Cpu => {
+            "Median per operation or per second, and how many times the bare process’s that is"
+        }
+    };
+    let backends: Vec<_> = analysis.backends().collect();
+    let entry = |workload: &str, backend: &str| {
+        let metrics = [Metric::TimePerOp, Metric::Bandwidth];
+        let mut cells = metrics.iter().filter_map(|metric| analysis.cell(of, workload, backend, metric));
+        let Some(cell) = cells.next() else { return Entry::default() };
+        let Some(estimate) = cell.estimate else {
+            return Entry { main: status(cell.of.status).to_owned(), ..Entry::default() };
+        };
+        let differs = cell.ratio.is_some_and(|ratio| ratio.low > 1.0 || ratio.high < 1.0);
+        let aside = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
+        Entry { main: quantity(estimate.median, cell.of.unit), aside, differs }
+    };
+    let rows: Vec<_> = analysis
+        .workloads(of)
+        .into_iter()
+        .map(|workload| {
+            let entries = backends.iter().map(|(_, backend)| entry(workload, &backend.name));
+            (workload.to_owned(), entries.collect())
+        })
+        .collect();
+    if rows.is_empty() || backends.is_empty() {
+        return Ok(None);
+    }
+    let columns: Result<Vec<_>, Error> =
+        backends.iter().map(|(place, backend)| Ok((mark(*place)?, backend.name.clone()))).collect();
+    Ok(Some(Matrix { caption, corner: "workload", columns: columns?, rows }))
+}
+
+/// What was seen from inside, key by key; `None` if nothing was.
+pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error> {
+    let run = analysis.run;
+    let mut keys: Vec<&str> = Vec::new();
+    let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for fact in &run.evidence {
+        if !keys.contains(&&*fact.key) {
+            keys.push(&fact.key);
+        }
+        seen.entry((&fact.key, &fact.backend)).or_insert(&fact.value);
+    }
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let backends: Vec<_> = analysis.backends().collect();
+    let columns: Result<Vec<_>, Error> =
+        backends.iter().map(|(place, backend)| Ok((mark(*place)?, backend.name.clone()))).collect();
+    let row = |key: &str| {
+        let entry = |backend: &str| Entry {
+            main: seen.get(&(key, backend)).copied().unwrap_or_default().to_owned(),
+            ..Entry::default()
+        };
+        (key.to_owned(), backends.iter().map(|(_, backend)| entry(&backend.name)).collect())
+    };
+    let rows = keys.into_iter().map(row).collect();
+    Ok(Some(Matrix { caption: "What the agent sees from inside", corner: "fact", columns: columns?, rows }))
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "no sample",
+        Status::NotApplicable => "n/a",
+        Status::Unavailable => "unavailable",
+        Status::Failed => "failed",
+    }
+}
+
+/// What has no number, or fewer than planned, with the reason.
+pub(super) fn gaps(analysis: &Analysis<'_>, of: Experiment) -> Vec<Gap> {
+    let missing = analysis.cells(of).filter(|cell| cell.of.status != Status::Ok || cell.of.reason.is_some());
+    let gap = |cell: &Cell<'_>| Gap {
+        backend: cell.of.backend.clone(),
+        what: title(cell),
+        status: if cell.of.status == Status::Ok { "remark" } else { status(cell.of.status) },
+        reason: cell.of.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned()),
+    };
+    missing.map(gap).collect()
+}

@@ -1,0 +1,139 @@
+//! Colours and shapes: who is drawn how, in light and in dark.
+//!
+//! Charts are drawn in the light colours only. In the page a style sheet ([`style_sheet`]) maps each of them to its dark
+//! twin through attribute selectors, so one drawing serves both. Invariant: no two roles share a light colour, else the
+//! style sheet could not tell them apart.
+
+use plotters::style::RGBColor;
+
+/// What a mark on a chart stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// Text and the marks that matter most.
+    Strong,
+    /// Axis labels and remarks.
+    Muted,
+    /// Grid lines.
+    Grid,
+    /// The background.
+    Paper,
+    /// The backend at this place of the run's list.
+    Backend(usize),
+}
+
+/// Light and dark colour of a role.
+type Pair = (RGBColor, RGBColor);
+
+const fn pair(light: (u8, u8, u8), dark: (u8, u8, u8)) -> Pair {
+    (RGBColor(light.0, light.1, light.2), RGBColor(dark.0, dark.1, dark.2))
+}
+
+const STRONG: Pair = pair((0x1b, 0x1f, 0x24), (0xed, 0xef, 0xf2));
+const MUTED: Pair = pair((0x5c, 0x64, 0x70), (0xa3, 0xab, 0xb8));
+const GRID: Pair = pair((0xe3, 0xe6, 0xea), (0x2f, 0x35, 0x3f));
+const PAPER: Pair = pair((0xff, 0xff, 0xff), (0x17, 0x1a, 0x20));
+
+/// The colour-blind-safe palette of Okabe and Ito (2008), without its black and its yellow, which vanish on a dark or a
+/// light page; the dark twins keep the hue and gain lightness.
+const BACKENDS: &[Pair] = &[
+    pair((0x00, 0x72, 0xb2), (0x4d, 0xa6, 0xe8)),
+    pair((0xd5, 0x5e, 0x00), (0xff, 0x8f, 0x4a)),
+    pair((0x00, 0x9e, 0x73), (0x2e, 0xc9, 0x9b)),
+    pair((0xcc, 0x79, 0xa7), (0xe8, 0xa3, 0xcb)),
+    pair((0xe6, 0x9f, 0x00), (0xf5, 0xbd, 0x3d)),
+    pair((0x56, 0xb4, 0xe9), (0x9a, 0xd7, 0xf7)),
+];
+
+/// The form of a backend's marks, so that nothing depends on colour alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// ●
+    Circle,
+    /// ■
+    Square,
+    /// ▲
+    Triangle,
+    /// ◆
+    Diamond,
+    /// ▼
+    Wedge,
+}
+
+/// Five shapes against six colours: thirty backends before a pair repeats.
+const SHAPES: [Shape; 5] = [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond, Shape::Wedge];
+
+/// The shape of the backend at this place of the run's list.
+pub fn shape(backend: usize) -> Shape {
+    SHAPES[backend % SHAPES.len()]
+}
+
+impl Ink {
+    fn pair(self) -> Pair {
+        match self {
+            Ink::Strong => STRONG,
+            Ink::Muted => MUTED,
+            Ink::Grid => GRID,
+            Ink::Paper => PAPER,
+            Ink::Backend(place) => BACKENDS[place % BACKENDS.len()],
+        }
+    }
+
+    /// The colour it is drawn in.
+    pub fn light(self) -> RGBColor {
+        self.pair().0
+    }
+}
+
+fn hex(RGBColor(red, green, blue): RGBColor) -> String {
+    // Upper case, as plotters writes it: attribute selectors compare letter by letter.
+    format!("#{red:02X}{green:02X}{blue:02X}")
+}
+
+/// The rules that recolour inline charts on a dark page; to be put inside a media query.
+pub fn style_sheet() -> String {
+    let pairs = [STRONG, MUTED, GRID, PAPER].into_iter().chain(BACKENDS.iter().copied());
+    let rules = pairs.map(|(light, dark)| {
+        let (light, dark) = (hex(light), hex(dark));
+        format!(".chart [fill=\"{light}\"]{{fill:{dark}}}.chart [stroke=\"{light}\"]{{stroke:{dark}}}\n")
+    });
+    rules.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_roles_share_a_light_colour() {
+        let pairs = [STRONG, MUTED, GRID, PAPER].into_iter().chain(BACKENDS.iter().copied());
+        let lights: std::collections::BTreeSet<_> = pairs.map(|(light, _)| hex(light)).collect();
+        assert_eq!(lights.len(), 4 + BACKENDS.len());
+    }
+
+    /// WCAG 2.2, relative luminance and contrast ratio.
+    fn contrast(a: RGBColor, b: RGBColor) -> f64 {
+        let luminance = |RGBColor(red, green, blue)| {
+            let linear = |channel: u8| {
+                let c = f64::from(channel) / 255.0;
+                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_contrasts_with_the_page_in_both_themes() {
+        for text in [STRONG, MUTED] {
+            assert!(contrast(text.0, PAPER.0) >= 4.5 && contrast(text.1, PAPER.1) >= 4.5);
+        }
+    }
+
+    #[test]
+    fn the_first_three_backends_contrast_with_the_page_as_graphics_must() {
+        for mark in &BACKENDS[..3] {
+            assert!(contrast(mark.0, PAPER.0) >= 3.0 && contrast(mark.1, PAPER.1) >= 3.0);
+        }
+    }
+}
