@@ -1,4 +1,5 @@
-//! What the host does per trial besides waiting: parsing the agent's events. It must stay far below a batch (1 ms).
+//! What the host does per trial besides waiting: parsing the agent's events. It must stay far below a batch
+//! (1 ms).
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

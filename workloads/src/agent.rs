@@ -1,9 +1,11 @@
-//! The agent: crate root of the ELF that runs one workload inside an instance and reports events on standard output.
+//! The agent: crate root of the ELF that runs one workload inside an instance and reports events on standard
+//! output.
 //!
-//! `build.rs` compiles it; Cargo does not know it as a target. It has no libc and no allocator, so that its start-up
-//! cost is the kernel's and nothing else, and so that it runs on the few system calls of a unikernel.
+//! `build.rs` compiles it; Cargo does not know it as a target. It has no libc and no allocator, so that its
+//! start-up cost is the kernel's and nothing else, and so that it runs on the few system calls of a
+//! unikernel.
 //!
-//! Invariant: nothing but register moves comes between the kernel's first instruction and READY.
+//! Invariant: READY is the first system call.
 
 #![no_std]
 #![no_main]
@@ -19,8 +21,8 @@ mod work;
 
 use core::{arch::naked_asm, panic::PanicInfo};
 
-/// Where the kernel enters: the argument vector lies at RSP (System V ABI for x86-64, section 3.4.1), which is 16-byte
-/// aligned. RBP is cleared to mark the outermost frame, as the ABI suggests.
+/// Where the kernel enters: the argument vector lies at RSP (System V ABI for x86-64, section 3.4.1), which
+/// is 16-byte aligned. RBP is cleared to mark the outermost frame, as the ABI suggests.
 // SAFETY: the name is the linker's default entry point, and nothing else in this program defines it.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]

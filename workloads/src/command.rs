@@ -46,7 +46,8 @@ fn main(out: i32, stack: &InitialStack) -> i32 {
             }
         }
     };
-    // If the report cannot be written, nobody listens any more, and the exit status is all that is left to say so.
+    // If the report cannot be written, nobody listens any more, and the exit status is all that is left to
+    // say so.
     if reported.is_ok() { status } else { FAILURE }
 }
 

@@ -1,7 +1,8 @@
 //! The agent's side of the event protocol: one line of printable ASCII, one write, for each event.
 //!
-//! The grammar is described in `protocol.rs`, which reads these lines; the words and the longest line are shared.
-//! Invariant: a line that leaves here has at most [`MAX_LINE`] bytes before its line feed, whatever was put into it.
+//! The grammar is described in `protocol.rs`, which reads these lines; the words and the longest line are
+//! shared. Invariant: a line that leaves here has at most [`MAX_LINE`] bytes before its line feed, whatever
+//! was put into it.
 
 use core::fmt::{self, Write};
 

@@ -1,7 +1,8 @@
 //! The memory and string functions that the compiler may call anywhere and that a C library would provide.
 //!
-//! Invariant: each is assembly or a loop that the optimiser cannot recognise and turn into a call to itself. `rep movsb`
-//! and `rep stosb` are the processor's own fast paths (ERMSB: Intel SDM volume 1, section 7.3.9.3).
+//! Invariant: each is assembly or a loop that the optimiser cannot recognise and turn into a call to itself.
+//! `rep movsb` and `rep stosb` are the processor's own fast paths (ERMSB: Intel SDM volume 1, section
+//! 7.3.9.3).
 
 use core::arch::asm;
 
@@ -10,10 +11,12 @@ use core::arch::asm;
 /// # Safety
 ///
 /// `source` and `target` must be valid for `len` bytes and must not overlap.
-// SAFETY: the name, signature and behaviour are those of C, which is what the compiler expects of this symbol.
+// SAFETY: the name, signature and behaviour are those of C, which is what the compiler expects of this
+// symbol.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, len: usize) -> *mut u8 {
-    // SAFETY: the caller vouches for both ranges; the direction flag is clear, as the ABI demands at function entry.
+    // SAFETY: the caller vouches for both ranges; the direction flag is clear, as the ABI demands at function
+    // entry.
     unsafe {
         asm!("rep movsb", inout("rdi") target => _, inout("rsi") source => _, inout("rcx") len => _,
             options(nostack, preserves_flags));
@@ -30,11 +33,13 @@ unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, len: usize) -> *
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, len: usize) -> *mut u8 {
     if target.addr().wrapping_sub(source.addr()) >= len {
-        // SAFETY: the target begins before the source or after its end, so copying upwards reads no byte it wrote.
+        // SAFETY: the target begins before the source or after its end, so copying upwards reads no byte it
+        // wrote.
         return unsafe { memcpy(target, source, len) };
     }
-    // SAFETY: the caller vouches for both ranges, which are not empty here (an empty range took the branch above). The
-    // target begins inside the source, so the copy goes downwards; the direction flag is clear again at the end.
+    // SAFETY: the caller vouches for both ranges, which are not empty here (an empty range took the branch
+    // above). The target begins inside the source, so the copy goes downwards; the direction flag is clear
+    // again at the end.
     unsafe {
         asm!("std", "rep movsb", "cld",
             inout("rdi") target.add(len - 1) => _, inout("rsi") source.add(len - 1) => _, inout("rcx") len => _,

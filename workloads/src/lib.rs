@@ -1,23 +1,25 @@
-//! What runs inside an instance: the catalogue of workloads, the agent that runs them, and the events it reports.
+//! What runs inside an instance: the catalogue of workloads, the agent that runs them, and the events it
+//! reports.
 //!
-//! The **agent** is a static x86-64 ELF without libc, built by `build.rs` from `src/agent.rs` and embedded here as
-//! [`AGENT`]. Every backend runs these very bytes, so that a difference between two backends is never a difference
-//! between two programs. Its command line is
+//! The **agent** is a static x86-64 ELF without libc, built by `build.rs` from `src/agent.rs` and embedded
+//! here as [`AGENT`]. Every backend runs these very bytes, so that a difference between two backends is never
+//! a difference between two programs. Its command line is
 //!
 //! ```text
 //! workload NAME [--batches N] [--batch-ns NS]
 //! ```
 //!
-//! and it reports on standard output in the lines of [`protocol`]. Its exit status is 0 after a result or a skip, 1
-//! after an error, 2 for a command line it does not understand.
+//! and it reports on standard output in the lines of [`protocol`]. Its exit status is 0 after a result or a
+//! skip, 1 after an error, 2 for a command line it does not understand.
 //!
-//! This library compiles the agent's own modules too (all but its entry point), so that the functions that are
-//! measured are the functions that are tested. A new workload is one entry in `catalogue.rs` and one function.
+//! This library compiles the agent's own modules too (all but its entry point), so that the functions that
+//! are measured are the functions that are tested. A new workload is one entry in `catalogue.rs` and one
+//! function.
 //!
 //! Units: nanoseconds of CLOCK_MONOTONIC; operations as each workload's summary defines them, or bytes.
 
 mod catalogue;
-#[cfg_attr(not(test), expect(dead_code, reason = "the agent's main: the library only compiles and tests it"))]
+#[expect(dead_code, reason = "the agent's main: the library only compiles and tests it")]
 mod command;
 mod events;
 mod meter;
@@ -27,10 +29,12 @@ mod work;
 
 pub use catalogue::{CATALOGUE, Group, Workload, Yields, find};
 
-/// The agent: a static, position-dependent ELF for x86-64 Linux that needs nothing but the system calls it measures.
+/// The agent: a static, position-dependent ELF for x86-64 Linux that needs nothing but the system calls it
+/// measures.
 pub static AGENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workload"));
 
-/// The SHA-256 of [`AGENT`] in lower-case hexadecimal: two runs with the same digest measured the same program.
+/// The SHA-256 of [`AGENT`] in lower-case hexadecimal: two runs with the same digest measured the same
+/// program.
 pub fn agent_sha256() -> String {
     work::sha256::digest(AGENT).iter().map(|byte| format!("{byte:02x}")).collect()
 }

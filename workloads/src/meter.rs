@@ -1,8 +1,9 @@
 //! Times batches of a workload and reports them.
 //!
-//! Units: nanoseconds of CLOCK_MONOTONIC, by the real system call (every guest has it; twice a batch it is noise).
-//! Invariant: between the two readings of the clock around a batch there is nothing but the batch. All samples are kept
-//! until the last batch is over, so that neither the agent's output nor the host that wakes up to read it disturbs a batch.
+//! Units: nanoseconds of CLOCK_MONOTONIC, by the real system call (every guest has it; twice a batch it is
+//! noise). Invariant: between the two readings of the clock around a batch there is nothing but the batch.
+//! All samples are kept until the last batch is over, so that neither the agent's output nor the host that
+//! wakes up to read it disturbs a batch.
 
 use crate::{
     events::{self, BEGIN, DONE, END, SAMPLE},
@@ -78,8 +79,8 @@ impl Meter {
         Ok(())
     }
 
-    /// Finds how many operations make a batch of at least `batch_ns`. The number has to hold twice in a row: once could
-    /// be an interruption, and the second time the caches and branch predictors are warm.
+    /// Finds how many operations make a batch of at least `batch_ns`. The number has to hold twice in a row:
+    /// once could be an interruption, and the second time the caches and branch predictors are warm.
     fn calibrate(&self, most_ops: u64, batch: &mut dyn Batch) -> Result<u64, Stop> {
         let mut ops = 1;
         loop {
@@ -108,12 +109,12 @@ fn now() -> Result<u64, SysError> {
     Ok(sys::clock_gettime()?.as_ns())
 }
 
-/// The next number of operations to try, after `ops` took `ns`, less than `target`: aims a quarter above the target,
-/// so that batches reach it in spite of some variation, but no more than 16-fold at once, since a short trial
-/// says little about the cost of one operation.
+/// The next number of operations to try, after `ops` took `ns`, less than `target`: aims a quarter above the
+/// target, so that batches reach it in spite of some variation, but no more than 16-fold at once, since a
+/// short trial says little about the cost of one operation.
 fn grow(ops: u64, ns: u64, target: u64) -> u64 {
     let aim = u128::from(target) * 5 / 4;
-    let scaled = u128::from(ops) * aim / u128::from(ns.max(1));
+    let scaled = u128::from(ops).saturating_mul(aim) / u128::from(ns.max(1));
     let least = ops.saturating_add(1);
     u64::try_from(scaled).unwrap_or(u64::MAX).clamp(least, ops.saturating_mul(16).max(least))
 }
@@ -145,7 +146,7 @@ mod tests {
         let mut runs = Vec::new();
         let (result, events) = events_of(3, &mut |ops| {
             runs.push(ops);
-            (0..ops).for_each(|op| drop(std::hint::black_box(op)));
+            std::hint::black_box((0..ops).map(std::hint::black_box).sum::<u64>());
             Ok(())
         });
         assert!(result.is_ok());

@@ -3,17 +3,20 @@
 //! One event is one line of at most [`MAX_LINE`] bytes of printable ASCII, ended by a line feed:
 //!
 //! ```text
-//! output   = "ready" [ skip | error | "begin" CLOCK_NS { "sample" OPS NS } ( error | "end" CLOCK_NS "done" ) ]
+//! output   = "ready" [ skip | error | measured ]
+//! measured = "begin" CLOCK_NS { "sample" OPS NS } ( error | "end" CLOCK_NS "done" )
 //! skip     = "skip" REASON            the workload cannot run here
 //! error    = "error" MESSAGE          something went wrong
 //! ```
 //!
-//! `noop` never goes beyond `ready`. `begin` and `end` carry the agent's CLOCK_MONOTONIC in nanoseconds, each read just
-//! before its line is written, so that the host can compare the agent's interval with its own; all samples lie between
-//! the two stamps. A sample is one batch: how many operations (or bytes) in how many nanoseconds.
+//! `noop` never goes beyond `ready`. `begin` and `end` carry the agent's CLOCK_MONOTONIC in nanoseconds, each
+//! read just before its line is written, so that the host can compare the agent's interval with its own; all
+//! samples lie between the two stamps. A sample is one batch: how many operations (or bytes) in how many
+//! nanoseconds.
 //!
-//! What writes these lines may be a hostile guest. Invariant: a [`Parser`] holds at most one line, never panics, and
-//! yields only what the grammar allows: numbers in plain decimal, samples without zeroes, an end not before its begin.
+//! What writes these lines may be a hostile guest. Invariant: a [`Parser`] holds at most one line, never
+//! panics, and yields only what the grammar allows: numbers in plain decimal, samples without zeroes, an end
+//! not before its begin.
 
 use crate::events::{BEGIN, DONE, END, ERROR, SAMPLE, SKIP, is_allowed};
 
@@ -63,7 +66,8 @@ pub enum Event {
 pub enum ProtocolError {
     /// A line went on beyond [`MAX_LINE`].
     #[error(
-        "the agent's output has a line of more than {MAX_LINE} bytes, which no agent writes: {start:?}…; is something else writing to the instance's standard output?"
+        "the agent's output has a line of more than {MAX_LINE} bytes, which no agent writes: {start:?}…; is \
+         something else writing to the instance's standard output?"
     )]
     LineTooLong {
         /// How the line begins.
@@ -71,7 +75,8 @@ pub enum ProtocolError {
     },
     /// A line is not an event.
     #[error(
-        "the agent's output has a line that is no event: {line:?}; is something else writing to the instance's standard output?"
+        "the agent's output has a line that is no event: {line:?}; is something else writing to the \
+         instance's standard output?"
     )]
     Foreign {
         /// The line, with `?` for what is not printable ASCII.
@@ -79,7 +84,8 @@ pub enum ProtocolError {
     },
     /// An event came where the grammar has no place for it.
     #[error(
-        "the agent reported {line:?} {place}, where it cannot stand; is this the agent that belongs to this program?"
+        "the agent reported {line:?} {place}, where it cannot stand; is this the agent that belongs to this \
+         program?"
     )]
     OutOfOrder {
         /// The line.
@@ -133,8 +139,8 @@ impl Parser {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`] for the first line that an agent would not have written there. Events before it in the same
-    /// `bytes` are lost.
+    /// [`ProtocolError`] for the first line that an agent would not have written there. Events before it in
+    /// the same `bytes` are lost.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, ProtocolError> {
         let mut events = Vec::new();
         let mut rest = bytes;

@@ -1,10 +1,11 @@
 //! Linux system calls, raw: the x86-64 ABI, no libc, no `errno`, no cancellation points, nothing cached.
 //!
-//! Each wrapper is one `syscall` instruction, so that timing a wrapper times the kernel. Numbers are those of the
-//! kernel's `arch/x86/entry/syscalls/syscall_64.tbl`, structures those of its `include/uapi`. The agent has no other way
-//! to the kernel, and the library uses the same code in its tests.
+//! Each wrapper is one `syscall` instruction, so that timing a wrapper times the kernel. Numbers are those of
+//! the kernel's `arch/x86/entry/syscalls/syscall_64.tbl`, structures those of its `include/uapi`. The agent
+//! has no other way to the kernel, and the library uses the same code in its tests.
 //!
-//! Invariant: a wrapper that is not `unsafe` cannot break memory safety whatever its arguments and the kernel's answer.
+//! Invariant: a wrapper that is not `unsafe` cannot break memory safety whatever its arguments and the
+//! kernel's answer.
 
 pub mod memory;
 pub mod signal;
@@ -86,14 +87,14 @@ impl Timespec {
 ///
 /// # Safety
 ///
-/// The call must be sound with these arguments: what it reads, writes, maps, unmaps or duplicates must not be memory
-/// or state that Rust code relies on.
+/// The call must be sound with these arguments: what it reads, writes, maps, unmaps or duplicates must not be
+/// memory or state that Rust code relies on.
 #[inline(always)]
 pub unsafe fn call(name: &'static str, number: usize, arguments: [usize; 6]) -> Result<usize, SysError> {
     let [a, b, c, d, e, f] = arguments;
     let result: isize;
-    // SAFETY: the kernel preserves every register but RAX, RCX and R11 and leaves the user's stack, red zone included,
-    // alone; what the call itself does is the caller's to vouch for.
+    // SAFETY: the kernel preserves every register but RAX, RCX and R11 and leaves the user's stack, red zone
+    // included, alone; what the call itself does is the caller's to vouch for.
     unsafe {
         asm!("syscall", inlateout("rax") number as isize => result,
             in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
@@ -218,12 +219,14 @@ pub fn wait(pid: usize) -> Result<i32, SysError> {
     }
 }
 
-/// Replaces the program by `path`, with one argument `argument_zero` and no environment. Returns only to fail.
+/// Replaces the program by `path`, with one argument `argument_zero` and no environment. Returns only to
+/// fail.
 pub fn execve(path: &CStr, argument_zero: &CStr) -> SysError {
     let arguments = [argument_zero.as_ptr(), core::ptr::null()];
     let environment = [core::ptr::null::<u8>()];
     let addresses = [path.as_ptr().addr(), arguments.as_ptr().addr(), environment.as_ptr().addr(), 0, 0, 0];
-    // SAFETY: the strings end in NUL and the vectors in a null pointer; if the call succeeds, this memory is gone.
+    // SAFETY: the strings end in NUL and the vectors in a null pointer; if the call succeeds, this memory is
+    // gone.
     match unsafe { call("execve", number::EXECVE, addresses) } {
         Ok(_) => SysError { call: "execve", errno: 0 },
         Err(error) => error,

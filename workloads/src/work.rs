@@ -1,7 +1,8 @@
 //! The workloads, and the ways in which one ends before it has a result.
 //!
-//! Every workload makes its preparations, hands the meter a batch to repeat, and consumes what it computes, so that the
-//! compiler cannot drop the work. None needs more than 96 MiB of memory, so that a guest of 256 MiB holds all.
+//! Every workload makes its preparations, hands the meter a batch to repeat, and consumes what it computes,
+//! so that the compiler cannot drop the work. None needs more than 96 MiB of memory, so that a guest of 256
+//! MiB holds all.
 
 pub mod chase;
 pub mod cpu;
@@ -45,8 +46,9 @@ impl From<SysError> for Stop {
             ENOSYS => Self::Lacking(match error.call {
                 "fork" | "vfork" | "wait4" => "fork",
                 "clone" => "threads",
-                "rt_sigaction" | "tgkill" => "signals",
-                "madvise" => "madvise",
+                "pipe2" => "pipes",
+                "rt_sigaction" | "gettid" | "tgkill" => "signals",
+                "getrusage" => "getrusage, to count page faults",
                 call => call,
             }),
             EPERM | EACCES => Self::Refused(error),

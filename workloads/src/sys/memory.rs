@@ -1,6 +1,7 @@
 //! Anonymous memory straight from `mmap`, since the agent has no allocator.
 //!
-//! Units: bytes; a page is 4 KiB. Invariant: a [`Mapping`] is zeroed when new, exclusively owned, and unmapped on drop.
+//! Units: bytes; a page is 4 KiB. Invariant: a [`Mapping`] is zeroed when new, exclusively owned, and
+//! unmapped on drop.
 
 use core::{ptr::NonNull, slice};
 
@@ -62,7 +63,8 @@ impl Mapping {
 
     /// The memory as numbers.
     pub fn as_mut_slice<T: Plain>(&mut self) -> &mut [T] {
-        // SAFETY: the mapping is page-aligned, readable, writable and borrowed mutably, and `Plain` has no bad values.
+        // SAFETY: the mapping is page-aligned, readable, writable and borrowed mutably, and `Plain` has no
+        // bad values.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.len / size_of::<T>()) }
     }
 
@@ -80,14 +82,16 @@ impl Mapping {
     }
 
     fn advise(&self, advice: usize) -> Result<(), SysError> {
-        // SAFETY: the range is ours; the advice used here keeps it mapped, and only `discard` changes its content.
+        // SAFETY: the range is ours; the advice used here keeps it mapped, and only `discard` changes its
+        // content.
         unsafe { call("madvise", MADVISE, [self.start.as_ptr().addr(), self.len, advice, 0, 0, 0]).map(drop) }
     }
 
     /// Writes one byte to each of the first `pages` pages, as far as there are that many.
     pub fn touch(&self, pages: usize) {
         for page in 0..pages.min(self.len / PAGE) {
-            // SAFETY: the page lies inside the mapping. No slice of it can be alive: they borrow `self` mutably.
+            // SAFETY: the page lies inside the mapping. No slice of it can be alive: they borrow `self`
+            // mutably.
             unsafe { self.start.as_ptr().add(page * PAGE).write_volatile(1) };
         }
     }
@@ -103,7 +107,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the range is ours and no borrow of it outlives `self`. It cannot fail for a range mapped as a whole.
+        // SAFETY: the range is ours and no borrow of it outlives `self`. It cannot fail for a range mapped as
+        // a whole.
         let _ = unsafe { call("munmap", MUNMAP, [self.start.as_ptr().addr(), self.len, 0, 0, 0, 0]) };
     }
 }

@@ -50,7 +50,8 @@ impl CountedSignal {
         // SAFETY: gettid takes no arguments and touches no memory.
         let tid = unsafe { call("gettid", GETTID, [0; 6])? };
         let pid = getpid()?;
-        // SAFETY: the handler touches one atomic and returns through the restorer, which the x86-64 ABI requires.
+        // SAFETY: the handler touches one atomic and returns through the restorer, which the x86-64 ABI
+        // requires.
         let previous = unsafe { exchange(&action)? };
         Ok(Self { previous, pid, tid })
     }
@@ -71,7 +72,8 @@ impl CountedSignal {
 
 impl Drop for CountedSignal {
     fn drop(&mut self) {
-        // SAFETY: this is the disposition that held before. It cannot fail: the same call has succeeded already.
+        // SAFETY: this is the disposition that held before. It cannot fail: the same call has succeeded
+        // already.
         let _ = unsafe { exchange(&self.previous) };
     }
 }
@@ -94,7 +96,8 @@ extern "C" fn count(_signal: i32) {
     DELIVERED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// `rt_sigreturn`, number 15: takes the frame that the kernel left on the stack, so nothing may be pushed before it.
+/// `rt_sigreturn`, number 15: takes the frame that the kernel left on the stack, so nothing may be pushed
+/// before it.
 #[unsafe(naked)]
 extern "C" fn restore() {
     naked_asm!("mov eax, 15", "syscall", "ud2")

@@ -1,10 +1,10 @@
 //! What the kernel puts on the stack of a new process: arguments, environment, auxiliary vector.
 //!
-//! System V ABI for x86-64, section 3.4.1 (figure 3.9): `argc`, `argv[0..argc]`, 0, the environment, 0, pairs of
-//! (`a_type`, `a_val`) up to `AT_NULL`.
-//! Invariant: the words and strings are only read, and live as long as the process.
+//! System V ABI for x86-64, section 3.4.1 (figure 3.9): `argc`, `argv[0..argc]`, 0, the environment, 0, pairs
+//! of (`a_type`, `a_val`) up to `AT_NULL`. Invariant: the words and strings are only read, and live as long
+//! as the process.
 
-use core::{ffi::CStr, marker::PhantomData};
+use core::ffi::CStr;
 
 /// `include/uapi/linux/auxvec.h`
 const AT_NULL: usize = 0;
@@ -14,8 +14,6 @@ const AT_SYSINFO_EHDR: usize = 33;
 #[derive(Clone, Copy)]
 pub struct InitialStack {
     argc: *const usize,
-    /// Raw pointers are neither `Send` nor `Sync`; neither is this.
-    _not_shared: PhantomData<*const usize>,
 }
 
 impl InitialStack {
@@ -25,7 +23,7 @@ impl InitialStack {
     ///
     /// `argc` must point at words laid out as the module describes, unchanged for the rest of the process.
     pub unsafe fn new(argc: *const usize) -> Self {
-        Self { argc, _not_shared: PhantomData }
+        Self { argc }
     }
 
     /// Argument `index`, where 0 is the program's name.
@@ -40,15 +38,16 @@ impl InitialStack {
         Some(text.to_bytes())
     }
 
-    /// Whether the execve workload started this process: its mark is an empty program name, which no shell gives.
+    /// Whether the execve workload started this process: its mark is an empty program name, which no shell
+    /// gives.
     pub fn is_re_execution(&self) -> bool {
         self.argument(0).is_some_and(<[u8]>::is_empty)
     }
 
     /// Where the kernel mapped the vDSO, if it did.
     pub fn vdso(&self) -> Option<usize> {
-        // SAFETY: by the promise made to `new`, the arguments and the environment each end in a zero word, and the
-        // auxiliary vector in AT_NULL; no word behind that is read.
+        // SAFETY: by the promise made to `new`, the arguments and the environment each end in a zero word,
+        // and the auxiliary vector in AT_NULL; no word behind that is read.
         unsafe {
             let mut word = self.argc.add(1 + self.argc.read() + 1);
             while word.read() != 0 {

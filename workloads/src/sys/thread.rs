@@ -1,8 +1,8 @@
 //! Threads and vfork children without a C library: raw `clone` onto a stack of our own, and futexes.
 //!
-//! A thread made here has no thread-local storage, so its function must not touch any: in the agent there is none, in
-//! the library's tests the functions are ours. Invariant: a stack is unmapped only after the kernel has said that its
-//! thread is gone.
+//! A thread made here has no thread-local storage, so its function must not touch any: in the agent there is
+//! none, in the library's tests the functions are ours. Invariant: a stack is unmapped only after the kernel
+//! has said that its thread is gone.
 
 use core::{
     arch::naked_asm,
@@ -25,11 +25,13 @@ const CLONE_PARENT_SETTID: usize = 0x10_0000;
 const CLONE_CHILD_CLEARTID: usize = 0x20_0000;
 const SIGCHLD: usize = 17;
 
-/// `include/uapi/linux/futex.h`; without FUTEX_PRIVATE_FLAG, since the kernel's wake-up at CLONE_CHILD_CLEARTID is shared.
+/// `include/uapi/linux/futex.h`; without FUTEX_PRIVATE_FLAG, since the kernel's wake-up at
+/// CLONE_CHILD_CLEARTID is shared.
 const FUTEX_WAIT: usize = 0;
 const FUTEX_WAKE: usize = 1;
 
-/// Enough for the two functions that run on it, and for a signal frame with AVX-512 state.
+/// Plenty for the few small functions that run on it, so there is no guard page; also for a signal frame with
+/// AVX-512 state, should the host send a signal.
 const STACK: usize = 64 * 1024;
 
 /// A second thread of this process.
@@ -50,8 +52,8 @@ impl Thread {
             | CLONE_PARENT_SETTID
             | CLONE_CHILD_CLEARTID;
         let thread = Self { stack: core::mem::ManuallyDrop::new(Mapping::new(STACK)?) };
-        // SAFETY: the stack is fresh and never unmapped before `join` has seen the thread's end. `entry` takes a plain
-        // number and is safe to call from anywhere.
+        // SAFETY: the stack is fresh and never unmapped before `join` has seen the thread's end. `entry`
+        // takes a plain number and is safe to call from anywhere.
         let result = unsafe { clone_onto(FLAGS, thread.stack.end(), thread.id_word(), entry, argument) };
         if result < 0 {
             drop(core::mem::ManuallyDrop::into_inner(thread.stack));
@@ -72,16 +74,19 @@ impl Thread {
     }
 
     fn id_word(&self) -> &AtomicU32 {
-        // SAFETY: the lowest word of the mapping is aligned, lives as long as `self`, and is used for nothing else.
+        // SAFETY: the lowest word of the mapping is aligned, lives as long as `self`, and is used for nothing
+        // else.
         unsafe { AtomicU32::from_ptr(self.stack.start().cast()) }
     }
 }
 
-/// Runs `entry(argument)` in a child that shares this memory, on `stack`, while the caller waits (as vfork(2) does,
-/// but without sharing the stack frame). Returns the child's process id once it has ended or called execve.
+/// Runs `entry(argument)` in a child that shares this memory, on `stack`, while the caller waits (as vfork(2)
+/// does, but without sharing the stack frame). Returns the child's process id once it has ended or called
+/// execve.
 pub fn vfork(stack: &mut Mapping, entry: extern "C" fn(usize), argument: usize) -> Result<usize, SysError> {
     let ignored = AtomicU32::new(0);
-    // SAFETY: the caller is suspended while the child uses the memory, and `stack` is borrowed mutably until then.
+    // SAFETY: the caller is suspended while the child uses the memory, and `stack` is borrowed mutably until
+    // then.
     let result =
         unsafe { clone_onto(CLONE_VM | CLONE_VFORK | SIGCHLD, stack.end(), &ignored, entry, argument) };
     if result < 0 {
@@ -95,11 +100,13 @@ pub fn vfork_stack() -> Result<Mapping, SysError> {
     Mapping::new(STACK)
 }
 
-/// clone(2) into a child that calls `entry(argument)` on its own stack and then `exit(0)`; the caller gets the child's
-/// id or a negated errno. `id` is both where the parent and where the child's end is noted, if the flags ask for it.
+/// clone(2) into a child that calls `entry(argument)` on its own stack and then `exit(0)`; the caller gets
+/// the child's id or a negated errno. `id` is both where the parent and where the child's end is noted, if
+/// the flags ask for it.
 ///
-/// The arguments arrive in RDI, RSI, RDX, RCX, R8; clone wants flags, stack, parent_tid, child_tid, tls in RDI, RSI,
-/// RDX, R10, R8 (tls is not looked at without CLONE_SETTLS). SYSCALL destroys RCX, so the entry waits in R9.
+/// The arguments arrive in RDI, RSI, RDX, RCX, R8; clone wants flags, stack, parent_tid, child_tid, tls in
+/// RDI, RSI, RDX, R10, R8 (tls is not looked at without CLONE_SETTLS). SYSCALL destroys RCX, so the entry
+/// waits in R9.
 ///
 /// # Safety
 ///

@@ -1,7 +1,7 @@
 //! Finds `__vdso_clock_gettime` in the ELF image that the kernel maps into every process.
 //!
-//! See the kernel's `Documentation/ABI/stable/vdso` and the ELF64 specification (gABI chapters 4 and 5). The image comes
-//! from the kernel, or from whatever plays one, so every offset is checked against the image.
+//! See the kernel's `Documentation/ABI/stable/vdso` and the ELF64 specification (gABI chapters 4 and 5). The
+//! image comes from the kernel, or from whatever plays one, so every offset is checked against the image.
 //! Invariant: no byte outside the image is read, whatever the image holds.
 
 use core::slice;
@@ -69,8 +69,8 @@ fn find(image: &[u8], name: &[u8]) -> Option<usize> {
     let dynamic = image.get(place(u64_at(program_header(image, PT_DYNAMIC)?, P_VADDR)?)?..)?;
     let strings = place(dynamic_entry(dynamic, DT_STRTAB)?)?;
     let symbols = place(dynamic_entry(dynamic, DT_SYMTAB)?)?;
-    // The symbol table does not say how long it is (the hash tables do, in two formats, of which either may be absent).
-    // Every linker puts the strings behind the symbols, so the table ends there at the latest.
+    // The symbol table does not say how long it is (the hash tables do, in two formats, of which either may
+    // be absent). Every linker puts the strings behind the symbols, so the table ends there at the latest.
     let table = image.get(symbols..strings)?;
     let strings = image.get(strings..)?;
     table.chunks_exact(SYM_SIZE).find_map(|symbol| {
@@ -154,7 +154,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_damaged_image_never_panics_and_never_leads_outside(damage in prop::collection::vec((0..8192_usize, any::<u8>()), 0..64), len in 0..8192_usize) {
+        fn a_damaged_image_never_panics_and_never_leads_outside(
+            damage in prop::collection::vec((0..8192_usize, any::<u8>()), 0..64),
+            len in 0..8192_usize,
+        ) {
             let mut image = own_image().unwrap_or_default().to_vec();
             for (at, byte) in damage {
                 if let Some(target) = image.get_mut(at) {

@@ -1,7 +1,8 @@
 //! Pointer chase: the latency of a load that depends on the one before, over growing working sets.
 //!
-//! Units: bytes of working set; an operation is one load. Invariant: the pointers form a single cycle through every cache
-//! line in pseudo-random order (Sattolo's algorithm, fixed seed), so no prefetcher can guess the next and none is left out.
+//! Units: bytes of working set; an operation is one load. Invariant: the pointers form a single cycle through
+//! every cache line in pseudo-random order (Sattolo's algorithm, fixed seed), so no prefetcher can guess the
+//! next and none is left out.
 
 use core::hint::black_box;
 

@@ -58,8 +58,8 @@ pub fn matmul(meter: &Meter) -> Result<(), Stop> {
     })
 }
 
-/// `product = left * right` for square matrices in row order. The middle loop runs over the common index, so that the
-/// innermost walks along rows and vectorises.
+/// `product = left * right` for square matrices in row order. The middle loop runs over the common index, so
+/// that the innermost walks along rows and vectorises.
 fn multiply(left: &[f64], right: &[f64], product: &mut [f64], order: usize) {
     for (left_row, product_row) in left.chunks_exact(order).zip(product.chunks_exact_mut(order)) {
         product_row.fill(0.0);
@@ -71,8 +71,8 @@ fn multiply(left: &[f64], right: &[f64], product: &mut [f64], order: usize) {
     }
 }
 
-/// Marsaglia's xorshift32 (Journal of Statistical Software 8(14), 2003), with a fixed seed: cheap and repeatable, which is
-/// all that is asked here.
+/// Marsaglia's xorshift32 (Journal of Statistical Software 8(14), 2003), with a fixed seed: cheap and
+/// repeatable, which is all that is asked here.
 pub struct XorShift(u32);
 
 impl XorShift {
@@ -89,7 +89,7 @@ impl XorShift {
 
     /// A number below `bound`, which must not be 0; slightly uneven, as a multiplication is.
     pub fn below(&mut self, bound: u32) -> u32 {
-        (u64::from(self.next()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.next()) * u64::from(bound)) >> 32) as u32
     }
 }
 

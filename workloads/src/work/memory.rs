@@ -1,7 +1,8 @@
 //! Memory bandwidth and page faults.
 //!
-//! Units: bytes, read and written alike (as STREAM counts); page faults. The arrays are larger than most last-level
-//! caches but keep the whole below 128 MiB; pages are what the kernel gives by default, huge ones included.
+//! Units: bytes, read and written alike (as STREAM counts); page faults. The arrays are larger than most
+//! last-level caches but keep the whole below 128 MiB; pages are what the kernel gives by default, huge ones
+//! included.
 
 use core::hint::black_box;
 
@@ -64,11 +65,12 @@ struct FreshPages {
 }
 
 impl FreshPages {
-    /// Checks that first touches fault here: a kernel may map memory in advance, and then there is nothing to measure.
+    /// Checks that first touches fault here: a kernel may map memory in advance, and then there is nothing to
+    /// measure.
     fn prove_faults(&mut self) -> Result<(), Stop> {
         const PROOF: u64 = 64;
-        self.prepare()?;
         let before = sys::minor_faults()?;
+        self.prepare()?;
         self.run(PROOF)?;
         if sys::minor_faults()?.wrapping_sub(before) < PROOF {
             return Err(Stop::Missing("no page fault on first touch here"));

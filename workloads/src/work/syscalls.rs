@@ -1,7 +1,7 @@
 //! System calls of one thread.
 //!
-//! An operation is one call (or the pair or triple that the name says), result checked. A loop of one call measures hot
-//! caches and a trained predictor: this is the floor of its cost, the same for every backend.
+//! An operation is one call (or the pair or triple that the name says), result checked. A loop of one call
+//! measures hot caches and a trained predictor: this is the floor of its cost, the same for every backend.
 
 use core::{ffi::CStr, hint::black_box};
 

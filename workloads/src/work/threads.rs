@@ -1,7 +1,7 @@
 //! Two threads that take turns. An operation is a full turn: there and back, two wake-ups and two sleeps.
 //!
-//! Where the threads run is the scheduler's choice within the affinity of the agent: pinned to one CPU this measures the
-//! context switch, on two the cross-CPU wake-up. The host pins every backend alike.
+//! Where the threads run is the scheduler's choice within the affinity of the agent: pinned to one CPU this
+//! measures the context switch, on two the cross-CPU wake-up. The host pins every backend alike.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -45,7 +45,7 @@ extern "C" fn echo_bytes(ends: usize) {
 
 /// Two descriptors in one thread argument.
 fn pack(low: i32, high: i32) -> usize {
-    (high as u32 as usize) << 32 | low as u32 as usize
+    ((high as u32 as usize) << 32) | low as u32 as usize
 }
 
 fn unpack(ends: usize) -> (i32, i32) {
@@ -90,7 +90,8 @@ fn wait_for_main() -> Result<(), SysError> {
     }
 }
 
-/// The second thread: gives each turn back, until it is over or the futex fails (then the first thread's fails too).
+/// The second thread: gives each turn back, until it is over or the futex fails (then the first thread's
+/// fails too).
 extern "C" fn give_turns_back(_: usize) {
     loop {
         let done = match TURN.0.load(Ordering::Acquire) {
