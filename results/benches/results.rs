@@ -45,7 +45,7 @@ fn store(c: &mut Criterion) {
     c.bench_function("load/100000_samples", |b| b.iter(|| load(dir.path())));
 
     let header = Run { measurements: Vec::new(), evidence: Vec::new(), ..run };
-    let mut journal = Journal::create(&dir.path().join("run"), header).expect("the folder is new");
+    let mut journal = Journal::create(&dir.path().join("run"), &header).expect("the folder is new");
     let key = Key::new(Experiment::Startup, "noop", "process", Metric::StartupTime);
     let mut blocks = 0..;
     c.bench_function("journal/sample", |b| {

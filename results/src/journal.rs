@@ -73,8 +73,8 @@ impl Journal {
     ///
     /// # Errors
     /// `dir` cannot be written or has a journal, or the header contradicts itself.
-    pub fn create(dir: &Path, header: Run) -> Result<Self, StoreError> {
-        let header = Run { state: RunState::Interrupted, ..header };
+    pub fn create(dir: &Path, header: &Run) -> Result<Self, StoreError> {
+        let header = Run { state: RunState::Interrupted, ..header.clone() };
         let assembly = Assembly::new(header)?;
         let line = line(assembly.run())?;
         fs::create_dir_all(dir).map_err(io_error("create", dir))?;
@@ -212,4 +212,26 @@ pub fn update_latest(results_dir: &Path, run_id: &str) -> Result<(), StoreError>
         .make_in(results_dir, |path| symlink(run_id, path))
         .and_then(|temporary| temporary.persist(&link).map_err(|error| error.error))
         .map_err(io_error("replace the link", &link))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Experiment, Metric, load};
+
+    #[test]
+    fn a_full_disk_is_an_error_that_names_the_journal() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/partial.json");
+        let path = PathBuf::from("/dev/full");
+        let mut journal = Journal {
+            dir: PathBuf::from("/dev"),
+            file: OpenOptions::new().append(true).open(&path).unwrap(),
+            path,
+            len: 0,
+            assembly: Assembly::new(load(&fixture).unwrap()).unwrap(),
+        };
+        let key = Key::new(Experiment::Startup, "noop", "process", Metric::TeardownTime);
+        let error = journal.sample(&key, 1.0, 0, &[]).unwrap_err().to_string();
+        assert!(error.starts_with("cannot append to /dev/full: No space left on device"), "{error}");
+    }
 }

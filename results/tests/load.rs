@@ -1,5 +1,7 @@
 //! Reading files that are damaged, foreign or newer: each is refused with a message that says where and what to do.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;

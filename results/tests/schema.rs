@@ -2,6 +2,8 @@
 //!
 //! To regenerate it: `UPDATE_SCHEMA=1 cargo test -p results --test schema`
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Writing a run, and reading it back whole, killed or contradicted.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;
@@ -30,7 +32,7 @@ fn evidence(backend: &str) -> Evidence {
 
 /// A journal with one entry of every kind but the last.
 fn journal_of_every_kind(dir: &Path) -> Journal {
-    let mut journal = Journal::create(dir, header()).unwrap();
+    let mut journal = Journal::create(dir, &header()).unwrap();
     let broken = Backend {
         name: "container".into(),
         status: BackendStatus::Failed,
@@ -78,7 +80,7 @@ fn a_run_that_was_not_finished_is_interrupted() {
     let dir = tempfile::tempdir().unwrap();
     let mut planned = header();
     planned.state = RunState::Complete;
-    drop(Journal::create(dir.path(), planned).unwrap());
+    drop(Journal::create(dir.path(), &planned).unwrap());
     let run = load(dir.path()).unwrap();
     assert_eq!((run.state, run.measurements.len()), (RunState::Interrupted, 0));
 }
@@ -106,7 +108,7 @@ fn a_run_killed_at_any_byte_loses_at_most_one_entry() {
 #[test]
 fn every_entry_is_in_the_file_as_soon_as_it_is_recorded() {
     let dir = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(dir.path(), header()).unwrap();
+    let mut journal = Journal::create(dir.path(), &header()).unwrap();
     for block in 0..5 {
         journal.sample(&startup_time("process"), 1.0, block, &[]).unwrap();
         let text = fs::read_to_string(dir.path().join(JOURNAL_FILE)).unwrap();
@@ -117,7 +119,7 @@ fn every_entry_is_in_the_file_as_soon_as_it_is_recorded() {
 #[test]
 fn what_contradicts_the_run_is_refused_and_not_written() {
     let dir = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(dir.path(), header()).unwrap();
+    let mut journal = Journal::create(dir.path(), &header()).unwrap();
     let good = startup_time("process");
     journal.sample(&good, 1.0, 7, &[]).unwrap();
     let before = (journal.run().clone(), fs::read(dir.path().join(JOURNAL_FILE)).unwrap());
@@ -151,7 +153,7 @@ fn a_run_id_that_would_leave_the_results_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for run_id in ["", ".", "..", ".hidden", "../x", "a/b", "a b", "a\nb", "a\0b"] {
         let run = Run { run_id: run_id.to_owned(), ..header() };
-        assert!(Journal::create(&dir.path().join("run"), run).is_err(), "{run_id:?}");
+        assert!(Journal::create(&dir.path().join("run"), &run).is_err(), "{run_id:?}");
         assert!(update_latest(dir.path(), run_id).is_err(), "{run_id:?}");
     }
     assert_eq!(names(dir.path()), [""; 0]);
@@ -160,15 +162,15 @@ fn a_run_id_that_would_leave_the_results_folder_is_refused() {
 #[test]
 fn a_folder_takes_only_one_run() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Journal::create(dir.path(), header()).unwrap();
-    let second = Journal::create(dir.path(), header());
+    let first = Journal::create(dir.path(), &header()).unwrap();
+    let second = Journal::create(dir.path(), &header());
     assert!(matches!(second, Err(StoreError::Exists { .. })), "{second:?}");
     first.finish(RunState::Complete).unwrap();
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
-    let error = Journal::create(Path::new("/dev/null/results"), header()).unwrap_err().to_string();
+    let error = Journal::create(Path::new("/dev/null/results"), &header()).unwrap_err().to_string();
     assert!(error.contains("/dev/null/results") && error.contains("--out"), "{error}");
 }
 
@@ -201,7 +203,7 @@ fn latest_points_at_the_newest_run() {
     for run_id in ["first", "second"] {
         let mut run = header();
         run.run_id = run_id.to_owned();
-        Journal::create(&dir.path().join(run_id), run).unwrap();
+        Journal::create(&dir.path().join(run_id), &run).unwrap();
         update_latest(dir.path(), run_id).unwrap();
         assert_eq!(load(&dir.path().join(LATEST_LINK)).unwrap().run_id, run_id);
     }
@@ -225,7 +227,7 @@ proptest! {
         reason in "\\PC*[a-z]\\PC*",
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(dir.path(), header()).unwrap();
+        let mut journal = Journal::create(dir.path(), &header()).unwrap();
         for (block, &value) in (0..).zip(&samples) {
             journal.sample(&startup_time("process"), value, block, std::slice::from_ref(&reason)).unwrap();
         }

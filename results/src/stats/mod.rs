@@ -11,7 +11,7 @@ mod slope;
 pub use bootstrap::{Estimate, bootstrap_median};
 pub use ratio::paired_ratio;
 pub use rng::Rng;
-pub use slope::theil_sen;
+pub use slope::slope;
 
 /// The samples in ascending order, or `None` if there are none or one is not finite.
 fn sorted(samples: &[f64]) -> Option<Vec<f64>> {
@@ -74,6 +74,9 @@ pub fn ecdf(samples: &[f64]) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{ProptestConfig, prop};
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
 
     #[test]
@@ -125,6 +128,27 @@ mod tests {
             assert_eq!(median(samples), None);
             assert_eq!(mad(samples), None);
             assert!(ecdf(samples).is_empty());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn quantiles_rise_from_the_least_to_the_greatest_sample(
+            samples in prop::collection::vec(-f64::MAX..f64::MAX, 1..40),
+        ) {
+            let quantiles: Vec<f64> = (0..=20).map(|i| quantile(&samples, f64::from(i) / 20.0).unwrap()).collect();
+            prop_assert!(quantiles.is_sorted());
+            prop_assert_eq!(quantiles[0], samples.iter().copied().fold(f64::INFINITY, f64::min));
+            prop_assert_eq!(quantiles[20], samples.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+        }
+
+        #[test]
+        fn the_ecdf_rises_to_one(samples in prop::collection::vec(-4_i8..4, 1..40)) {
+            let curve = ecdf(&samples.into_iter().map(f64::from).collect::<Vec<_>>());
+            prop_assert!(curve.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1));
+            prop_assert_eq!(curve.last().unwrap().1, 1.0);
         }
     }
 }

@@ -13,7 +13,7 @@ const Z: f64 = 1.959_963_984_540_054;
 ///
 /// `None` if a coordinate or a slope is not finite or fewer than two values of `x` differ. The interval rests on the
 /// normal approximation of Kendall's statistic: with fewer than six points it is the extremes and promises less.
-pub fn theil_sen(points: &[(f64, f64)]) -> Option<Estimate> {
+pub fn slope(points: &[(f64, f64)]) -> Option<Estimate> {
     if points.iter().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
         return None;
     }
@@ -55,12 +55,15 @@ fn kendall_variance(points: &[(f64, f64)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{ProptestConfig, prop};
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
 
     #[test]
     fn a_straight_line_has_its_slope_exactly() {
         let points: Vec<(f64, f64)> = (0..10).map(|x| (f64::from(x), 7.0 + 3.0 * f64::from(x))).collect();
-        assert_eq!(theil_sen(&points), Some(Estimate { median: 3.0, low: 3.0, high: 3.0, n: 10 }));
+        assert_eq!(slope(&points), Some(Estimate { median: 3.0, low: 3.0, high: 3.0, n: 10 }));
     }
 
     #[test]
@@ -69,28 +72,45 @@ mod tests {
         let points =
             [(1.0, 9.0), (2.0, 15.0), (3.0, 19.0), (4.0, 20.0), (10.0, 45.0), (12.0, 55.0), (18.0, 78.0)];
         let expected = Estimate { median: 4.0, low: 26.0 / 7.0, high: 35.0 / 8.0, n: 7 };
-        assert_eq!(theil_sen(&points), Some(expected));
+        assert_eq!(slope(&points), Some(expected));
     }
 
     #[test]
     fn two_points_are_a_line() {
         let expected = Estimate { median: 3.0, low: 3.0, high: 3.0, n: 2 };
-        assert_eq!(theil_sen(&[(1.0, 1.0), (2.0, 4.0)]), Some(expected));
+        assert_eq!(slope(&[(1.0, 1.0), (2.0, 4.0)]), Some(expected));
     }
 
     #[test]
     fn one_wild_point_does_not_tilt_the_line() {
         let mut points: Vec<(f64, f64)> = (0..9).map(|x| (f64::from(x), 2.0 * f64::from(x))).collect();
         points[8].1 = 1e9;
-        assert_eq!(theil_sen(&points).unwrap().median, 2.0);
+        assert_eq!(slope(&points).unwrap().median, 2.0);
     }
 
     #[test]
     fn points_without_a_direction_have_no_slope() {
-        assert_eq!(theil_sen(&[]), None);
-        assert_eq!(theil_sen(&[(1.0, 2.0)]), None);
-        assert_eq!(theil_sen(&[(1.0, 2.0), (1.0, 3.0)]), None);
-        assert_eq!(theil_sen(&[(1.0, 2.0), (2.0, f64::NAN)]), None);
-        assert_eq!(theil_sen(&[(1.0, 2.0), (f64::INFINITY, 3.0)]), None);
+        assert_eq!(slope(&[]), None);
+        assert_eq!(slope(&[(1.0, 2.0)]), None);
+        assert_eq!(slope(&[(1.0, 2.0), (1.0, 3.0)]), None);
+        assert_eq!(slope(&[(1.0, 2.0), (2.0, f64::NAN)]), None);
+        assert_eq!(slope(&[(1.0, 2.0), (f64::INFINITY, 3.0)]), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_interval_encloses_the_slope_and_turns_with_the_line(
+            points in prop::collection::vec((-9_i32..9, -1000_i32..1000), 0..20),
+        ) {
+            let line = |sign: f64| points.iter().map(|&(x, y)| (f64::from(x), sign * f64::from(y))).collect::<Vec<_>>();
+            let (up, down) = (slope(&line(1.0)), slope(&line(-1.0)));
+            prop_assert_eq!(up.is_some(), down.is_some());
+            if let (Some(up), Some(down)) = (up, down) {
+                prop_assert!(up.low <= up.median && up.median <= up.high);
+                prop_assert_eq!((up.low, up.median, up.high), (-down.high, -down.median, -down.low));
+            }
+        }
     }
 }
