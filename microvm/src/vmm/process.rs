@@ -1,0 +1,146 @@
+//! The `microvm-vmm` process from its first line to its last.
+//!
+//! Its arguments are an agreement with [`Launcher`](crate::Launcher) and no user interface: the launcher's pid, the guest's
+//! memory in bytes, the deadline in nanoseconds (0: none), the number of cgroup files, those files, the program, its
+//! arguments. The environment is the program's. Descriptors 0, 1, 2 are the guest's console, 3 takes the report.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::FromRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::process::ExitCode;
+
+use nix::time::ClockId;
+
+use super::machine::now;
+use super::{Console, Error, GuestImage, Machine, run};
+use crate::report::{End, Outcome, Part, Phase, Report};
+
+/// The descriptor of the report pipe.
+pub(crate) const REPORT_FD: i32 = 3;
+
+/// The embedded guest kernel.
+pub static KERNEL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernel.elf"));
+
+/// What the launcher passes.
+struct Job {
+    parent: i32,
+    memory_bytes: u64,
+    deadline_ns: u64,
+    cgroup_procs: Vec<OsString>,
+    args: Vec<Vec<u8>>,
+}
+
+/// Runs one machine; the status is 0 if the report says how it ended, whatever that was.
+pub fn main() -> ExitCode {
+    let entered = now(ClockId::CLOCK_MONOTONIC);
+    let Some(job) = parse(std::env::args_os().skip(1)) else {
+        eprintln!("microvm-vmm is started by the microvm library; run `cargo run -p microvm --example run -- PROGRAM`");
+        return ExitCode::from(2);
+    };
+    // SAFETY: the launcher opened it for this process and nothing else here uses it.
+    let mut sink = unsafe { File::from_raw_fd(REPORT_FD) };
+    let end = match entered.and_then(|entered| serve(&job, entered, &mut sink)) {
+        Ok(end) => end,
+        Err(error) => End { outcome: Some(Outcome::VmmError(error.to_string())), ..End::default() },
+    };
+    // Nobody is left to tell if this fails: the launcher takes a missing end for a failure.
+    match sink.write_all(Part::End(&end).to_string().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve(job: &Job, entered: u64, sink: &mut File) -> Result<End, Error> {
+    die_with(job.parent)?;
+    close_from(REPORT_FD + 1)?;
+    set_deadline(job.deadline_ns)?;
+    // Before any allocation for the guest, so that all of it is charged there.
+    join(&job.cgroup_procs)?;
+
+    let mut report = Report::default();
+    let mut stamp = |name: &str, end_ns| report.phases.push(Phase { name: name.to_owned(), end_ns });
+    stamp("vmm_exec", entered);
+    let path = Path::new(OsStr::from_bytes(&job.args[0]));
+    let env: Vec<Vec<u8>> = std::env::vars_os().map(|(name, value)| variable(name, value)).collect();
+    let image =
+        GuestImage { kernel: KERNEL, path, args: &job.args, env: &env, memory_bytes: job.memory_bytes };
+    let mut machine =
+        Machine::new(&image, |name| stamp(name, now(ClockId::CLOCK_MONOTONIC).unwrap_or_default()))?;
+    Ok(run(&mut machine, &mut Console::standard(), |machine, started| {
+        report.phases.push(Phase { name: "first_entry".into(), end_ns: started.first_request_ns });
+        report.kernel_ring = started.kernel_ring;
+        report.guest_ram = machine.guest_ram();
+        report.tsc_khz = machine.tsc_khz();
+        // As above: a launcher that has gone does not read it, and the guest may go on.
+        let _ = sink.write_all(Part::Start(&report).to_string().as_bytes());
+    }))
+}
+
+fn parse(mut words: impl Iterator<Item = OsString>) -> Option<Job> {
+    fn number<T: std::str::FromStr>(word: Option<OsString>) -> Option<T> {
+        word?.to_str()?.parse().ok()
+    }
+    let (parent, memory_bytes) = (number(words.next())?, number(words.next())?);
+    let (deadline_ns, cgroups) = (number(words.next())?, number(words.next())?);
+    let cgroup_procs: Vec<OsString> = words.by_ref().take(cgroups).collect();
+    let args: Vec<Vec<u8>> = words.map(OsStringExt::into_vec).collect();
+    let complete = cgroup_procs.len() == cgroups && !args.is_empty();
+    complete.then_some(Job { parent, memory_bytes, deadline_ns, cgroup_procs, args })
+}
+
+/// `NAME=value`, as a program finds it on its stack.
+fn variable(name: OsString, value: OsString) -> Vec<u8> {
+    [name.as_bytes(), b"=", value.as_bytes()].concat()
+}
+
+/// Has the kernel kill this process when its launcher dies, so that no machine outlives a `kill -9` of it.
+fn die_with(parent: i32) -> Result<(), Error> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL).map_err(host_error("prctl(PR_SET_PDEATHSIG)"))?;
+    // Only a death after the call above is signalled.
+    if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err(host_error("the launcher")(nix::Error::ESRCH)) }
+}
+
+/// Closes what the launcher's other threads may have left open across exec.
+fn close_from(first: i32) -> Result<(), Error> {
+    // SAFETY: no descriptor from `first` on belongs to anything in this process yet.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    match nix::Error::result(result) {
+        // Linux before 5.9 has no such call. Its callers' descriptors are close-on-exec by good manners.
+        Ok(_) | Err(nix::Error::ENOSYS) => Ok(()),
+        Err(errno) => Err(host_error("close_range")(errno)),
+    }
+}
+
+/// Has SIGALRM, at its default, kill this process after `nanoseconds`: that works whether the guest runs or the VMM
+/// waits in a read or write. The launcher knows the signal for what it is.
+fn set_deadline(nanoseconds: u64) -> Result<(), Error> {
+    if nanoseconds == 0 {
+        return Ok(());
+    }
+    let microseconds = nanoseconds.div_ceil(1000);
+    let value = libc::timeval {
+        tv_sec: (microseconds / 1_000_000) as libc::time_t,
+        tv_usec: (microseconds % 1_000_000) as libc::suseconds_t,
+    };
+    let timer = libc::itimerval { it_value: value, it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 } };
+    // SAFETY: the pointer is to a live value, and null means that the old one is not wanted.
+    let result = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
+    nix::Error::result(result).map(drop).map_err(host_error("setitimer"))
+}
+
+/// Moves this process into cgroups: by its own write, since being moved by another costs a grace period (12 ms).
+fn join(procs_files: &[OsString]) -> Result<(), Error> {
+    for path in procs_files {
+        File::options().write(true).open(path).and_then(|mut file| file.write_all(b"0")).map_err(|source| {
+            Error::Host { call: format!("joining the cgroup of {}", Path::new(path).display()), source }
+        })?;
+    }
+    Ok(())
+}
+
+fn host_error(call: &str) -> impl FnOnce(nix::Error) -> Error {
+    move |errno| Error::Host { call: call.into(), source: io::Error::from(errno) }
+}
