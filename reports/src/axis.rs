@@ -74,7 +74,8 @@ impl Axis {
         let most = most.max(2);
         if self.spread == Spread::Log {
             let ticks = self.log_ticks(most);
-            if ticks.len() >= 3 {
+            // Less than a decade may hold too few of them; evenly spaced values are then readable too.
+            if ticks.len() >= 3 || self.high / self.low > 10.0 {
                 return ticks;
             }
         }
@@ -86,15 +87,19 @@ impl Axis {
 
     /// Powers of ten, with 2 and 5 between them if they fit, thinned if even the powers do not.
     fn log_ticks(&self, most: usize) -> Vec<f64> {
+        let inside = |tick: &f64| (self.low..=self.high).contains(tick);
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-        let ticks = |mantissas: &[f64], stride: usize| -> Vec<f64> {
-            let powers = decades.clone().step_by(stride).map(|exponent| 10f64.powi(exponent));
-            let all = powers.flat_map(|power| mantissas.iter().map(move |m| m * power));
-            all.filter(|tick| (self.low..=self.high).contains(tick)).collect()
-        };
-        let dense = [&[1.0, 2.0, 5.0][..], &[1.0, 3.0]].map(|mantissas| ticks(mantissas, 1));
-        let fitting = dense.into_iter().find(|ticks| ticks.len() <= most);
-        fitting.unwrap_or_else(|| ticks(&[1.0], decades.clone().count().div_ceil(most)))
+        let powers: Vec<f64> = decades.map(|exponent| 10f64.powi(exponent)).collect();
+        for mantissas in [&[1.0, 2.0, 5.0][..], &[1.0, 3.0]] {
+            let all = powers.iter().flat_map(|power| mantissas.iter().map(move |mantissa| mantissa * power));
+            let ticks: Vec<f64> = all.filter(inside).collect();
+            if ticks.len() <= most {
+                return ticks;
+            }
+        }
+        let powers: Vec<f64> = powers.into_iter().filter(inside).collect();
+        let stride = powers.len().div_ceil(most).max(1);
+        powers.into_iter().step_by(stride).collect()
     }
 }
 
@@ -138,6 +143,13 @@ mod tests {
     fn log_ticks_are_powers_of_ten_when_the_range_is_wide() {
         let axis = Axis::log([20.0, 400_000.0], (0.0, 100.0)).unwrap();
         assert_eq!(axis.ticks(6, Unit::Nanoseconds), [1e2, 1e3, 1e4, 1e5]);
+    }
+
+    #[test]
+    fn a_wide_log_range_has_powers_of_ten_even_where_there_is_little_room() {
+        let axis = Axis::log([9.0, 400_000.0], (0.0, 100.0)).unwrap();
+        assert_eq!(axis.ticks(5, Unit::Nanoseconds), [1e1, 1e2, 1e3, 1e4, 1e5]);
+        assert_eq!(axis.ticks(3, Unit::Nanoseconds), [1e1, 1e3, 1e5]);
     }
 
     #[test]

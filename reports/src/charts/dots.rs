@@ -16,8 +16,8 @@ pub(super) struct Row {
     pub name: String,
     /// Backends with a value, by their place in the run's list.
     pub dots: Vec<(usize, Estimate)>,
-    /// Backends without one, and why.
-    pub missing: Vec<(usize, String)>,
+    /// In words: backends without one, and why.
+    pub missing: Vec<String>,
 }
 
 /// Collects rows: `value` is what to show of a measurement.
@@ -38,7 +38,7 @@ pub(super) fn rows<'r>(
             match (value(cell), cell.of.status) {
                 (Some(estimate), _) => dots.push((*place, estimate)),
                 (None, Status::Ok) => {}
-                (None, status) => missing.push((*place, gap(status, cell.of.reason.as_deref()))),
+                (None, status) => missing.push(gap(&backend.name, status, cell.of.reason.as_deref())),
             }
         }
         Row { name: shorten(workload, LONGEST_NAME), dots, missing }
@@ -48,14 +48,15 @@ pub(super) fn rows<'r>(
 }
 
 /// Why there is no dot.
-fn gap(status: Status, reason: Option<&str>) -> String {
+fn gap(backend: &str, status: Status, reason: Option<&str>) -> String {
     let word = match status {
         Status::Ok => return String::new(),
         Status::NotApplicable => "n/a",
         Status::Unavailable => "unavailable",
         Status::Failed => "failed",
     };
-    shorten(&reason.map_or(word.to_owned(), |reason| format!("{word}: {reason}")), 30)
+    let reason = reason.map(|reason| format!(", {}", shorten(reason, 24))).unwrap_or_default();
+    format!("{}: {word}{reason}", shorten(backend, LONGEST_NAME))
 }
 
 /// How rows are drawn.
@@ -70,7 +71,7 @@ pub(super) struct Look<'a> {
     pub axis: &'a dyn Fn(&[f64], (f64, f64)) -> Option<Axis>,
 }
 
-const LANE: f64 = 12.0;
+const LANE: f64 = 13.0;
 const PADDING: f64 = 12.0;
 const AXIS: f64 = 44.0;
 /// Room for workload names.
@@ -148,15 +149,12 @@ fn row_marks(
         canvas.mark(*place, (axis.pixel(estimate.median), y))?;
         y += LANE;
     }
-    // Beside the dots' lanes there is nothing to collide with: the gap has a lane of its own. It stands on the side where
-    // the row's dots are, so that the eye need not travel.
-    let middle = (from + to) / 2.0;
-    let right = row.dots.first().is_some_and(|dot| axis.pixel(dot.1.median) > middle);
-    for (place, why) in &row.missing {
-        let wide = Font::SMALL.width(why);
-        let x = if right { to - wide - 18.0 } else { from + 6.0 };
-        canvas.mark(*place, (x, y))?;
-        canvas.text(why, (x + 11.0, y), Font::SMALL, Align::Start)?;
+    // A gap has a lane of its own, in words only: a mark would be taken for a value. It stands on the side where the row's
+    // dots are, so that the eye need not travel.
+    let right = row.dots.first().is_some_and(|dot| axis.pixel(dot.1.median) > (from + to) / 2.0);
+    for why in &row.missing {
+        let (x, align) = if right { (to, Align::End) } else { (from + 6.0, Align::Start) };
+        canvas.text(why, (x, y), Font::SMALL, align)?;
         y += LANE;
     }
     Ok(())

@@ -48,7 +48,7 @@ struct Item {
 fn items(bar: &Bar, unit: Unit, width: f64) -> Vec<Item> {
     let (mut line, mut x) = (0, 0.0);
     let place = |(part, (name, size)): (usize, &(String, f64))| {
-        let text = format!("{}  {name}  {}", part + 1, quantity(*size, unit));
+        let text = format!("{}\u{2002}{name}\u{2002}{}", part + 1, quantity(*size, unit));
         let wide = SWATCH + 6.0 + Font::SMALL.width(&text);
         if x > 0.0 && x + wide > width {
             (line, x) = (line + 1, 0.0);
@@ -84,9 +84,12 @@ pub(super) fn draw(
         canvas.line(&[(area.left, area.top), (area.left, bottom)], Ink::Muted, 1.0)?;
         let mut top = area.top;
         for (bar, list) in bars.iter().zip(&lists) {
+            let after = area.left + 34.0 + Font::NAME.width(&bar.name);
+            let end = after + Font::BODY.width(&bar.total);
+            // Words stand on paper, so that no grid line runs through them.
+            canvas.rect((area.left + 1.0, top), (end, top + 20.0), Ink::Paper, 1.0)?;
             canvas.mark(bar.backend, (area.left + 12.0, top + 11.0))?;
             canvas.text(&bar.name, (area.left + 24.0, top + 11.0), Font::NAME, Align::Start)?;
-            let after = area.left + 36.0 + Font::NAME.width(&bar.name);
             canvas.text(&bar.total, (after, top + 11.0), Font::BODY, Align::Start)?;
             parts(canvas, bar, &axis, top + NAME)?;
             let below = top + NAME + BAR + 6.0;
@@ -94,6 +97,8 @@ pub(super) fn draw(
                 let (x, y) = (area.left + 4.0 + item.x, below + (item.line as f64 + 0.5) * LINE);
                 let tint = TINTS[item.part % TINTS.len()];
                 let half = SWATCH / 2.0;
+                let end = x + SWATCH + 6.0 + Font::SMALL.width(&item.text);
+                canvas.rect((x - 2.0, y - 9.0), (end, y + 9.0), Ink::Paper, 1.0)?;
                 canvas.rect((x, y - half), (x + SWATCH, y + half), Ink::Backend(bar.backend), tint)?;
                 canvas.text(&item.text, (x + SWATCH + 6.0, y), Font::SMALL, Align::Start)?;
             }

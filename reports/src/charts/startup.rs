@@ -37,7 +37,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
         .collect();
     let entries = curves.iter().filter_map(|(place, cell)| {
         let median = quantity(cell.estimate?.median, cell.of.unit);
-        Some((*place, format!("{}  {median}", shorten(&cell.of.backend, LONGEST_NAME))))
+        Some((*place, format!("{}\u{2002}{median}", shorten(&cell.of.backend, LONGEST_NAME))))
     });
     let key = legend_lines(entries.collect(), frame.width());
     let head = key.len() as f64 * LEGEND_LINE + 14.0;

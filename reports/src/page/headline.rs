@@ -7,16 +7,19 @@ use results::{BackendStatus, Experiment, Metric, Unit};
 
 use super::mark;
 use crate::Error;
-use crate::analysis::{Analysis, BASELINE, Cell};
+use crate::analysis::{Analysis, Cell};
 use crate::charts::slowdown;
 use crate::format::{interval, number, quantity};
 
 /// A stretch of a sentence.
-pub(super) struct Span {
-    /// The words.
-    pub text: String,
-    /// Whether they are what the sentence is about.
-    pub strong: bool,
+#[derive(Debug, PartialEq)]
+pub(super) enum Span {
+    /// Words.
+    Plain(String),
+    /// A number that the sentence is about.
+    Number(String),
+    /// The name of a backend.
+    Name(String),
 }
 
 /// One backend at a glance.
@@ -25,16 +28,14 @@ pub(super) struct Card {
     pub name: String,
     /// Why it has no numbers.
     pub missing: Option<String>,
+    /// Its startup time, and how that compares.
+    pub startup: Option<(String, String)>,
     /// Label, value, and how it compares.
     pub lines: Vec<(&'static str, String, String)>,
 }
 
 fn plain(text: impl Into<String>) -> Span {
-    Span { text: text.into(), strong: false }
-}
-
-fn strong(text: impl Into<String>) -> Span {
-    Span { text: text.into(), strong: true }
+    Span::Plain(text.into())
 }
 
 /// Joins clauses as people do: `a, b and c`.
@@ -54,11 +55,12 @@ fn list(clauses: Vec<Vec<Span>>) -> Vec<Span> {
 
 /// `2.05 × a bare process, 95 % interval 2.01–2.11`, or that there is no difference.
 fn compared(ratio: Estimate) -> String {
+    let times = quantity(ratio.median, Unit::Ratio);
     let ends = interval(ratio.low, ratio.high, Unit::Count);
     if ratio.low <= 1.0 && 1.0 <= ratio.high {
-        format!("no measurable difference: {} ×, 95 % interval {ends}", number(ratio.median))
+        format!("no measurable difference: {times}, 95\u{a0}% interval {ends}")
     } else {
-        format!("{} × a bare process, 95 % interval {ends}", number(ratio.median))
+        format!("{times} a bare process, 95\u{a0}% interval {ends}")
     }
 }
 
@@ -67,36 +69,32 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
     let each = |clause: &dyn Fn(&str) -> Option<Vec<Span>>| -> Vec<Vec<Span>> {
         analysis.backends().filter_map(|(_, backend)| clause(&backend.name)).collect()
     };
-    let measured = |cell: &Cell<'_>, verb: &str| {
-        let estimate = cell.estimate?;
-        let mut clause = vec![
-            plain(format!("{} {verb} ", cell.of.backend)),
-            strong(quantity(estimate.median, cell.of.unit)),
-        ];
-        clause.extend(cell.ratio.map(|ratio| plain(format!(" ({})", compared(ratio)))));
-        Some(clause)
-    };
-    let startup = each(&|backend| measured(analysis.startup(backend)?, "starts in"));
     let (metric, words) = memory_metric(analysis);
-    let memory = each(&|backend| measured(analysis.first(Experiment::Memory, backend, &metric)?, words));
-    let calls = each(&|backend| spread(analysis, Experiment::Syscalls, backend));
-    let work = each(&|backend| spread(analysis, Experiment::Cpu, backend));
     let groups = [
-        ("On this machine ", startup, "."),
-        ("Idle, an instance of ", memory, "."),
-        ("A system call takes, in times of the bare process, ", calls, "."),
-        ("Computation and memory work takes ", work, " times as long as in the bare process."),
+        ("On this machine ", each(&|backend| measured(analysis.startup(backend)?, " starts in "))),
+        ("An idle ", each(&|backend| measured(analysis.first(Experiment::Memory, backend, &metric)?, words))),
+        (
+            "Compared with the bare process, a system call takes ",
+            each(&|backend| spread(analysis, Experiment::Syscalls, backend)),
+        ),
+        (
+            "Compared with the bare process, computation and memory work takes ",
+            each(&|backend| spread(analysis, Experiment::Cpu, backend)),
+        ),
     ];
-    let sentence = |(head, clauses, tail): (&str, Vec<Vec<Span>>, &str)| {
-        if clauses.is_empty() {
-            return None;
-        }
-        let mut all = vec![plain(head)];
-        all.extend(list(clauses));
-        all.push(plain(tail));
-        Some(all)
+    let sentence = |(head, clauses): (&str, Vec<Vec<Span>>)| {
+        let first = (!clauses.is_empty()).then(|| plain(head))?;
+        Some([first].into_iter().chain(list(clauses)).chain([plain(".")]).collect())
     };
     groups.into_iter().filter_map(sentence).collect()
+}
+
+/// `container starts in 1.02 ms (2.05 × a bare process, …)`.
+fn measured(cell: &Cell<'_>, verb: &str) -> Option<Vec<Span>> {
+    let median = quantity(cell.estimate?.median, cell.of.unit);
+    let mut clause = vec![Span::Name(cell.of.backend.clone()), plain(verb), Span::Number(median)];
+    clause.extend(cell.ratio.map(|ratio| plain(format!(" ({})", compared(ratio)))));
+    Some(clause)
 }
 
 /// The fairest memory figure that this run has: the marginal cost, else what the cgroup is charged, else PSS.
@@ -104,8 +102,8 @@ fn memory_metric(analysis: &Analysis<'_>) -> (Metric, &'static str) {
     let has = |metric: &Metric| {
         analysis.cells(Experiment::Memory).any(|cell| cell.of.metric == *metric && cell.estimate.is_some())
     };
-    let choices = [(Metric::MarginalMemory, "adds"), (Metric::MemoryCurrent, "is charged")];
-    choices.into_iter().find(|(metric, _)| has(metric)).unwrap_or((Metric::Pss, "occupies (PSS)"))
+    let choices = [(Metric::MarginalMemory, " adds "), (Metric::MemoryCurrent, " is charged ")];
+    choices.into_iter().find(|(metric, _)| has(metric)).unwrap_or((Metric::Pss, " occupies (PSS) "))
 }
 
 /// How many times the baseline's time the workloads of an experiment take, ascending.
@@ -118,54 +116,47 @@ fn slowdowns(analysis: &Analysis<'_>, of: Experiment, backend: &str) -> Vec<f64>
     medians
 }
 
-/// `0.98 to 1.04 in container`.
+/// `0.98 to 1.04 × as long in container (median of 10: 1.01 ×)`.
 fn spread(analysis: &Analysis<'_>, of: Experiment, backend: &str) -> Option<Vec<Span>> {
     let all = slowdowns(analysis, of, backend);
     let (least, most) = (number(*all.first()?), number(*all.last()?));
-    let middle = number(median(&all)?);
-    let range = if least == most { least } else { format!("{least} to {most}") };
-    let tail = if all.len() > 2 {
-        format!(" in {backend} (the middle one of {}: {middle})", all.len())
-    } else {
-        format!(" in {backend}")
-    };
-    Some(vec![strong(range), plain(tail)])
+    let range = if least == most { format!("{least}\u{a0}×") } else { format!("{least} to {most}\u{a0}×") };
+    let mut clause = vec![Span::Number(range), plain(" as long in "), Span::Name(backend.to_owned())];
+    if all.len() > 2 {
+        clause.push(plain(format!(" (median of {}: {})", all.len(), quantity(median(&all)?, Unit::Ratio))));
+    }
+    Some(clause)
 }
 
 /// One card a backend, also for those that could not run.
 pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
     let (metric, _) = memory_metric(analysis);
-    let memory_label = match metric {
-        Metric::MarginalMemory => "memory, each further one",
-        Metric::MemoryCurrent => "memory charged, idle",
-        _ => "memory (PSS), idle",
+    let values = |cell: Option<&Cell<'_>>| {
+        let cell = cell?;
+        let times = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
+        Some((quantity(cell.estimate?.median, cell.of.unit), times))
     };
     let card = |(place, backend): (usize, &results::Backend)| {
-        let mut lines = Vec::new();
-        let mut measured = |label, cell: Option<&Cell<'_>>| {
-            if let Some((estimate, cell)) = cell.and_then(|cell| Some((cell.estimate?, cell))) {
-                let times = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
-                lines.push((label, quantity(estimate.median, cell.of.unit), times));
-            }
-        };
         let name = &*backend.name;
-        measured("to start", analysis.startup(name));
-        measured("to tear down", analysis.first(Experiment::Startup, name, &Metric::TeardownTime));
-        measured(memory_label, analysis.first(Experiment::Memory, name, &metric));
-        for (label, of) in [("a system call", Experiment::Syscalls), ("computation", Experiment::Cpu)] {
-            if let Some(middle) = median(&slowdowns(analysis, of, name)) {
-                lines.push((label, quantity(middle, Unit::Ratio), "middle workload".to_owned()));
-            } else if name == BASELINE && analysis.cells(of).any(|cell| cell.estimate.is_some()) {
-                lines.push((label, quantity(1.0, Unit::Ratio), "by definition".to_owned()));
-            }
+        let mut lines = Vec::new();
+        let teardown = analysis.first(Experiment::Startup, name, &Metric::TeardownTime);
+        for (label, cell) in
+            [("memory", analysis.first(Experiment::Memory, name, &metric)), ("teardown", teardown)]
+        {
+            lines.extend(values(cell).map(|(value, times)| (label, value, times)));
         }
+        for (label, of) in [("system call", Experiment::Syscalls), ("computation", Experiment::Cpu)] {
+            let middle = median(&slowdowns(analysis, of, name));
+            lines.extend(middle.map(|middle| (label, String::new(), quantity(middle, Unit::Ratio))));
+        }
+        let startup = values(analysis.startup(name));
         let missing = match backend.status {
-            BackendStatus::Ok if lines.is_empty() => Some("not measured".to_owned()),
+            BackendStatus::Ok if lines.is_empty() && startup.is_none() => Some("not measured".to_owned()),
             BackendStatus::Ok => None,
             BackendStatus::Unavailable => Some(because("unavailable", backend.reason.as_deref())),
             BackendStatus::Failed => Some(because("failed", backend.reason.as_deref())),
         };
-        Ok(Card { mark: mark(place)?, name: name.to_owned(), missing, lines })
+        Ok(Card { mark: mark(place)?, name: name.to_owned(), missing, startup, lines })
     };
     analysis.run.backends.iter().enumerate().map(card).collect()
 }
@@ -182,17 +173,14 @@ mod tests {
     fn an_interval_that_contains_one_is_no_difference() {
         let ratio = |low, high| Estimate { median: 1.02, low, high, n: 20 };
         assert!(compared(ratio(0.98, 1.05)).starts_with("no measurable difference"));
-        assert_eq!(compared(ratio(1.01, 1.05)), "1.02 × a bare process, 95 % interval 1.01–1.05");
+        assert_eq!(compared(ratio(1.01, 1.05)), "1.02\u{a0}× a bare process, 95\u{a0}% interval 1.01–1.05");
     }
 
     #[test]
     fn clauses_are_joined_as_people_do() {
-        let joined = |n| {
-            list((0..n).map(|i| vec![plain(i.to_string())]).collect())
-                .into_iter()
-                .map(|s| s.text)
-                .collect::<String>()
-        };
-        assert_eq!([joined(1), joined(2), joined(3)], ["0", "0 and 1", "0, 1 and 2"]);
+        let spans = |texts: &[&str]| -> Vec<Span> { texts.iter().map(|text| plain(*text)).collect() };
+        let joined = |names: &[&str]| list(names.iter().map(|name| spans(&[name])).collect());
+        assert_eq!(joined(&["a"]), spans(&["a"]));
+        assert_eq!(joined(&["a", "b", "c"]), spans(&["a", ", ", "b", " and ", "c"]));
     }
 }
