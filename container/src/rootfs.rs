@@ -1,0 +1,159 @@
+//! The skeleton of an instance's root file system: made once, bound read-only by every instance.
+//!
+//! Invariant: nothing in it is mounted or changed by an instance, so any number can share it at a time, and
+//! removing it is `remove_dir_all`.
+
+use std::ffi::CStr;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+
+/// A prepared skeleton. The directory belongs to the caller, who removes it when no instance needs it.
+#[derive(Clone, Debug)]
+pub struct Rootfs {
+    dir: PathBuf,
+    program: PathBuf,
+    devices: Devices,
+}
+
+/// Why a skeleton could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot prepare {}: {source}; choose a directory that can be written to", .path.display())]
+pub struct RootfsError {
+    /// What could not be made.
+    pub path: PathBuf,
+    /// The kernel's answer.
+    pub source: io::Error,
+}
+
+/// Where an instance's device nodes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Devices {
+    /// Nodes in the skeleton itself: no mount per instance.
+    Nodes,
+    /// The host's nodes, each bound over an empty file: without CAP_MKNOD, or where the skeleton's file
+    /// system is mounted nodev, as many a /tmp is.
+    Binds,
+}
+
+/// Name and minor number; all have major number 1 ("mem") but tty, 5 (Linux' admin-guide/devices.txt).
+const NODES: [(&str, u64, u64); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// The same nodes for `mount(2)`: on the host, and relative to the root.
+const BINDS: [(&CStr, &CStr); 6] = [
+    (c"/dev/null", c"dev/null"),
+    (c"/dev/zero", c"dev/zero"),
+    (c"/dev/full", c"dev/full"),
+    (c"/dev/random", c"dev/random"),
+    (c"/dev/urandom", c"dev/urandom"),
+    (c"/dev/tty", c"dev/tty"),
+];
+
+/// What programs expect beside the nodes.
+const LINKS: [(&str, &str); 4] = [
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
+];
+
+impl Rootfs {
+    /// Makes the skeleton in `dir`, created if need be, with one executable at `/NAME`. Doing it again only
+    /// replaces the program.
+    ///
+    /// # Errors
+    /// [`RootfsError`] names the path that could not be made.
+    pub fn prepare(dir: &Path, name: &str, program: &[u8]) -> Result<Self, RootfsError> {
+        let at = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| RootfsError { path, source }
+        };
+        for sub in ["proc", "dev", "tmp"] {
+            let path = dir.join(sub);
+            fs::create_dir_all(&path).map_err(at(&path))?;
+        }
+        // Mounts are resolved by the child, whatever its working directory.
+        let dir = fs::canonicalize(dir).map_err(at(dir))?;
+        let mode = Permissions::from_mode(0o755);
+        for path in [&dir, &dir.join("dev"), &dir.join("proc"), &dir.join("tmp")] {
+            fs::set_permissions(path, mode.clone()).map_err(at(path))?;
+        }
+        for (target, link) in LINKS {
+            let path = dir.join("dev").join(link);
+            if let Err(error) = symlink(target, &path)
+                && error.kind() != io::ErrorKind::AlreadyExists
+            {
+                return Err(at(&path)(error));
+            }
+        }
+        let mut devices = Devices::Nodes;
+        for (node, major, minor) in NODES {
+            let path = dir.join("dev").join(node);
+            if device(&path, major, minor).map_err(at(&path))? == Devices::Binds {
+                devices = Devices::Binds;
+            }
+        }
+        let path = dir.join(name);
+        install(&path, program).map_err(at(&path))?;
+        Ok(Self { dir, program: Path::new("/").join(name), devices })
+    }
+
+    /// The skeleton's directory on the host, absolute.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The program's path as seen inside.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What every instance has to bind from the host's /dev.
+    pub(crate) fn binds(&self) -> &'static [(&'static CStr, &'static CStr)] {
+        match self.devices {
+            Devices::Nodes => &[],
+            Devices::Binds => &BINDS,
+        }
+    }
+}
+
+/// Makes a device node that works, or else an empty file to bind the host's node over.
+fn device(path: &Path, major: u64, minor: u64) -> io::Result<Devices> {
+    // What a former run left may be of either kind, depending on who ran it.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mode = Mode::from_bits_truncate(0o666);
+    let made = mknod(path, SFlag::S_IFCHR, mode, makedev(major, minor))
+        .map_err(io::Error::from)
+        // The umask has been at the mode.
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o666)));
+    // Opening it tells a nodev mount (EACCES). A tty that is not there is ENXIO and still a node.
+    if made.is_ok() {
+        match OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(path) {
+            Ok(_) => return Ok(Devices::Nodes),
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(Devices::Nodes),
+            Err(_) => fs::remove_file(path)?,
+        }
+    }
+    File::create(path).map(|_| Devices::Binds)
+}
+
+/// Puts the executable in place by rename, for a file that is being executed cannot be written to.
+fn install(path: &Path, program: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, program)?;
+    fs::set_permissions(&temporary, Permissions::from_mode(0o755))?;
+    fs::rename(&temporary, path)
+}

@@ -1,0 +1,174 @@
+//! What to start and how isolated: plain data, nothing happens here.
+//!
+//! Invariant: the default [`Spec`] asks for no isolation; every field adds one kernel mechanism.
+
+use std::ffi::OsString;
+use std::ops::BitOr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::Rootfs;
+use crate::cgroup::Cgroup;
+use crate::cgroup::Join;
+use crate::seccomp::Filter;
+
+/// A set of namespaces that the instance gets for itself; combine with `|`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Namespaces(u32);
+
+impl Namespaces {
+    /// Shares every namespace with the caller.
+    pub const NONE: Self = Self(0);
+    /// Its own mount table.
+    pub const MOUNT: Self = Self(libc::CLONE_NEWNS as u32);
+    /// Its own process ids; the program is pid 1.
+    pub const PID: Self = Self(libc::CLONE_NEWPID as u32);
+    /// Its own network stack: a loopback interface, brought up, and nothing else.
+    pub const NET: Self = Self(libc::CLONE_NEWNET as u32);
+    /// Its own host name.
+    pub const UTS: Self = Self(libc::CLONE_NEWUTS as u32);
+    /// Its own System V IPC objects and POSIX message queues.
+    pub const IPC: Self = Self(libc::CLONE_NEWIPC as u32);
+    /// Its own view of the cgroup tree, rooted where it sits.
+    pub const CGROUP: Self = Self(libc::CLONE_NEWCGROUP as u32);
+    /// Its own user ids: the caller's is 0 inside and owns the other namespaces. Needed without root.
+    pub const USER: Self = Self(libc::CLONE_NEWUSER as u32);
+    /// All but [`Self::USER`].
+    pub const ALL_BUT_USER: Self =
+        Self(Self::MOUNT.0 | Self::PID.0 | Self::NET.0 | Self::UTS.0 | Self::IPC.0 | Self::CGROUP.0);
+
+    /// Whether every namespace of `other` is in this set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The CLONE_NEW* flags of `clone3(2)`.
+    pub(crate) const fn flags(self) -> u32 {
+        self.0
+    }
+}
+
+impl BitOr for Namespaces {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What the instance sees as `/`.
+#[derive(Clone, Debug, Default)]
+pub enum Root {
+    /// The caller's own root.
+    #[default]
+    Host,
+    /// `chroot(2)` into the skeleton; nothing is mounted, so `/proc` stays empty and nothing is read-only.
+    Chroot(Rootfs),
+    /// The skeleton bound read-only, `pivot_root(2)`, a fresh /proc, device nodes, tmpfs on /tmp.
+    /// Needs [`Namespaces::MOUNT`].
+    Pivot(Rootfs),
+}
+
+/// Where one of the standard streams leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdio {
+    /// A pipe whose other end the [`crate::Instance`] holds.
+    Pipe,
+    /// The caller's own.
+    Inherit,
+    /// The host's /dev/null.
+    Null,
+}
+
+/// What to start, and which mechanisms to isolate it with.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The executable as seen inside the instance's root.
+    pub program: PathBuf,
+    /// `argv[1..]`; `argv[0]` is the program's path.
+    pub args: Vec<OsString>,
+    /// The whole environment, `NAME=value`; empty by default, for environment size moves results.
+    pub env: Vec<OsString>,
+    /// Namespaces of its own.
+    pub namespaces: Namespaces,
+    /// Host name to set; only with [`Namespaces::UTS`].
+    pub hostname: Option<OsString>,
+    /// What it sees as `/`.
+    pub root: Root,
+    /// The cgroup it starts in; see [`Cgroup::join`].
+    pub cgroup: Option<Join>,
+    /// Starts a session of its own, so that it has no controlling terminal to inject input into.
+    pub new_session: bool,
+    /// `no_new_privs`: set-uid bits and file capabilities mean nothing from here on.
+    pub no_new_privs: bool,
+    /// Empties every capability set, the bounding set included.
+    pub drop_capabilities: bool,
+    /// System-call filter; implies `no_new_privs`, as the kernel asks of everyone but root.
+    pub seccomp: Option<Arc<Filter>>,
+    /// Standard input; closing the pipe is how an agent is asked to stop.
+    pub stdin: Stdio,
+    /// Standard output.
+    pub stdout: Stdio,
+    /// Standard error.
+    pub stderr: Stdio,
+}
+
+impl Spec {
+    /// `program` without any isolation.
+    pub fn process(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            namespaces: Namespaces::NONE,
+            hostname: None,
+            root: Root::Host,
+            cgroup: None,
+            new_session: false,
+            no_new_privs: false,
+            drop_capabilities: false,
+            seccomp: None,
+            stdin: Stdio::Pipe,
+            stdout: Stdio::Pipe,
+            stderr: Stdio::Inherit,
+        }
+    }
+
+    /// The rootfs' program after a mere `chroot(2)`.
+    pub fn chroot(rootfs: &Rootfs) -> Self {
+        Self { root: Root::Chroot(rootfs.clone()), ..Self::process(rootfs.program()) }
+    }
+
+    /// The rootfs' program in a full container: every namespace (the user namespace only when the caller is
+    /// not root), pivoted root, no capabilities, the default seccomp filter. Add a cgroup for limits.
+    pub fn container(rootfs: &Rootfs) -> Self {
+        let user = if nix::unistd::geteuid().is_root() { Namespaces::NONE } else { Namespaces::USER };
+        Self {
+            namespaces: Namespaces::ALL_BUT_USER | user,
+            hostname: Some("container".into()),
+            root: Root::Pivot(rootfs.clone()),
+            new_session: true,
+            no_new_privs: true,
+            drop_capabilities: true,
+            seccomp: Some(crate::seccomp::default_filter()),
+            ..Self::process(rootfs.program())
+        }
+    }
+
+    /// Sets `argv[1..]`.
+    pub fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, args: I) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the whole environment.
+    pub fn env<I: IntoIterator<Item: Into<OsString>>>(mut self, env: I) -> Self {
+        self.env = env.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Starts inside `cgroup`.
+    pub fn cgroup(mut self, cgroup: &Cgroup) -> Self {
+        self.cgroup = Some(cgroup.join());
+        self
+    }
+}
