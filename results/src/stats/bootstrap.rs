@@ -11,9 +11,9 @@ const RESAMPLES: usize = 2000;
 /// The share of bootstrap medians to leave out on each side, so that the interval from `n` samples covers 95 %.
 ///
 /// Plain 2.5 % are too many for small samples: 13 of them cover only 91 %. Hesterberg ("What Teachers Should Know About
-/// the Bootstrap", arXiv:1411.5279) widens the interval as Student's t does: the share is
-/// the normal distribution's tail beyond sqrt(n / (n - 1)) * t(0.975, n - 1). Here that is expanded in 1/n; the first
-/// coefficient is z (z^2 + 3) / 4 times the normal density at z = 1.96, the second is fitted (within 0.001 from 7 up).
+/// the Bootstrap", arXiv:1411.5279) widens the interval as Student's t does: the share is the normal distribution's
+/// tail beyond sqrt(n / (n - 1)) * t(0.975, n - 1). Here that is expanded in 1/n; the first coefficient is
+/// z (z^2 + 3) / 4 times the normal density at z = 1.96, the second is fitted (within 0.001 from n = 7 up).
 fn tail(n: usize) -> f64 {
     let n = n as f64;
     (0.025 - 0.196 / n + 0.3 / (n * n)).clamp(0.0, 0.025)
