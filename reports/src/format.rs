@@ -78,6 +78,14 @@ pub fn tick(value: f64, unit: Unit) -> String {
     if value == 0.0 { label } else { join(label, suffix) }
 }
 
+/// `2026-11-24 00:15 UTC` of an RFC 3339 time in UTC; any other text as it is.
+pub fn moment(time: &str) -> String {
+    match (time.strip_suffix('Z'), time.get(..10), time.get(11..16)) {
+        (Some(_), Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => time.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +116,12 @@ mod tests {
     fn ticks_carry_no_needless_zeros() {
         let shown: Vec<_> = [0.0, 500.0, 1e6, 2.5e6].map(|value| tick(value, Unit::Nanoseconds)).into();
         assert_eq!(shown, ["0", "500\u{a0}ns", "1\u{a0}ms", "2.5\u{a0}ms"]);
+    }
+
+    #[test]
+    fn a_time_is_shown_to_the_minute() {
+        assert_eq!(moment("2026-11-24T00:15:07.123Z"), "2026-11-24 00:15 UTC");
+        assert_eq!(moment("yesterday"), "yesterday");
+        assert_eq!(moment("Z"), "Z");
     }
 }

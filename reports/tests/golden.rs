@@ -12,8 +12,8 @@ use reports::{charts, html};
 fn matches_golden(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, made).unwrap();
+        fs::create_dir_all(path.parent().unwrap_or(&path)).expect("the folder of golden files can be made");
+        fs::write(&path, made).expect("a golden file can be written");
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
     assert!(

@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use reports::{charts, html, render};
 use results::{BackendStatus, Run, RunState, Status};
@@ -30,6 +31,16 @@ fn a_complete_run_gives_a_page_and_five_charts_as_svg_and_png() {
     assert!(fs::read(folder.path().join("charts/cpu.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
     // Nothing temporary is left beside them.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn the_saved_runs_of_the_results_crate_are_rendered() {
+    for name in ["run.json", "partial.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/tests/data").join(name);
+        let run: Run = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let page = html(&run).unwrap();
+        assert!(page.contains(&run.run_id) && page.contains("id=\"startup-ecdf\""), "{name}");
+    }
 }
 
 #[test]

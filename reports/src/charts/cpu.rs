@@ -3,7 +3,7 @@
 use results::stats::Estimate;
 use results::{Better, Experiment, Unit};
 
-use super::dots::{Look, draw as dots, rows};
+use super::dots::{Fit, Look, draw as dots, rows};
 use super::{Frame, Plot};
 use crate::Error;
 use crate::analysis::Analysis;
@@ -36,7 +36,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
     let rows = rows(analysis, Experiment::Cpu, |cell| {
         slowdown(cell.ratio?, cell.of.better).filter(|ratio| ratio.median > 0.0)
     });
-    let axis = |values: &[f64], pixels| Axis::fitting(values.iter().copied(), pixels);
-    let look = Look { unit: Unit::Ratio, axis_label: "times the bare process", rule: Some(1.0), axis: &axis };
+    let axis: Fit = |values, pixels| Axis::fitting(values.iter().copied(), pixels);
+    let look = Look { unit: Unit::Ratio, axis_label: "times the bare process", rule: Some(1.0), axis };
     dots(analysis, frame, &rows, &look)
 }

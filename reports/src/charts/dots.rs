@@ -59,16 +59,19 @@ fn gap(backend: &str, status: Status, reason: Option<&str>) -> String {
     format!("{}: {word}{reason}", shorten(backend, LONGEST_NAME))
 }
 
+/// Makes an axis that holds values between two pixels.
+pub(super) type Fit = fn(&[f64], (f64, f64)) -> Option<Axis>;
+
 /// How rows are drawn.
-pub(super) struct Look<'a> {
+pub(super) struct Look {
     /// Unit of the values.
     pub unit: Unit,
     /// Below the axis.
-    pub axis_label: &'a str,
+    pub axis_label: &'static str,
     /// A value to draw a rule at.
     pub rule: Option<f64>,
-    /// Where the axis runs, from pixel to pixel.
-    pub axis: &'a dyn Fn(&[f64], (f64, f64)) -> Option<Axis>,
+    /// How values are spread.
+    pub axis: Fit,
 }
 
 const LANE: f64 = 13.0;
@@ -82,7 +85,7 @@ pub(super) fn draw(
     analysis: &Analysis<'_>,
     frame: &Frame<'_>,
     rows: &[Row],
-    look: &Look<'_>,
+    look: &Look,
 ) -> Result<Option<String>, Error> {
     let used = |place: &usize| rows.iter().flat_map(|row| &row.dots).any(|dot| dot.0 == *place);
     let shown: Vec<(usize, String)> = analysis

@@ -19,6 +19,7 @@ use crate::Error;
 use crate::analysis::Analysis;
 use crate::axis::Axis;
 use crate::canvas::{Align, Canvas, Font, shorten, sketch};
+use crate::format::moment;
 use crate::palette::Ink;
 
 /// A chart as a picture of its own.
@@ -125,7 +126,8 @@ impl Frame<'_> {
             canvas.rect((0.0, 0.0), size, Ink::Paper, 1.0)?;
             canvas.text(self.title, (MARGIN, 34.0), Font::TITLE, Align::Start)?;
             let host = &self.run.host;
-            let place = format!("{} · Linux {} · {}", host.cpu_model, host.kernel, self.run.started_at);
+            let place =
+                format!("{} · Linux {} · {}", host.cpu_model, host.kernel, moment(&self.run.started_at));
             canvas.text(&shorten(&place, 110), (MARGIN, size.1 - 20.0), Font::SMALL, Align::Start)?;
             canvas.text("bench", (size.0 - MARGIN, size.1 - 20.0), Font::SMALL, Align::End)?;
             draw(canvas, Area { left: MARGIN, right: size.0 - MARGIN, top: HEAD })

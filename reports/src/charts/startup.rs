@@ -17,7 +17,7 @@ pub(super) const PLOT: Plot = Plot {
     experiment: Experiment::Startup,
     caption: "From the call that starts an instance to its READY. Each curve climbs by one step a sample: where it \
               crosses 50 % (the mark) is the median, a steep curve means steady starts, a tail to the right means that \
-              some were slow. Further left is faster. If the times differ a lot, the scale is logarithmic.",
+              some were slow. Further left is faster.",
     draw,
 };
 

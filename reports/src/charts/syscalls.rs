@@ -2,7 +2,7 @@
 
 use results::{Experiment, Metric, Unit};
 
-use super::dots::{Look, draw as dots, rows};
+use super::dots::{Fit, Look, draw as dots, rows};
 use super::{Frame, Plot};
 use crate::Error;
 use crate::analysis::Analysis;
@@ -22,8 +22,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
     let rows = rows(analysis, Experiment::Syscalls, |cell| {
         cell.estimate.filter(|estimate| cell.of.metric == Metric::TimePerOp && estimate.median > 0.0)
     });
-    let axis = |values: &[f64], pixels| Axis::log(values.iter().copied(), pixels);
-    let look =
-        Look { unit: Unit::Nanoseconds, axis_label: "time per call (logarithmic)", rule: None, axis: &axis };
+    let axis: Fit = |values, pixels| Axis::log(values.iter().copied(), pixels);
+    let look = Look { unit: Unit::Nanoseconds, axis_label: "time per call (logarithmic)", rule: None, axis };
     dots(analysis, frame, &rows, &look)
 }

@@ -86,6 +86,19 @@ pub(super) fn plan(run: &Run) -> Vec<Fact> {
     facts
 }
 
+/// The command line, quoted so that a shell takes it as it was.
+pub(super) fn command(run: &Run) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@%".contains(c);
+    let quoted = run.config.command.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 /// More kinds of marks than this are a defect of the file, not of the machine.
 const MOST_MARKS: usize = 20;
 

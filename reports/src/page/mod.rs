@@ -14,7 +14,7 @@ use crate::Error;
 use crate::analysis::{Analysis, BASELINE};
 use crate::canvas::sketch;
 use crate::charts::{CATALOGUE, Use};
-use crate::palette;
+use crate::{format, palette};
 
 use headline::{Card, Span};
 use host::Fact;
@@ -39,7 +39,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
     let page = Page {
         run,
         baseline: BASELINE,
-        started: moment(&run.started_at),
+        started: format::moment(&run.started_at),
         interrupted: run.state == RunState::Interrupted,
         dark: palette::style_sheet(),
         headline: headline::sentences(analysis),
@@ -50,7 +50,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         disturbances: host::disturbances(run),
         host: host::facts(run),
         plan: host::plan(run),
-        command: run.config.command.join(" "),
+        command: host::command(run),
     };
     Ok(page.render()?)
 }
@@ -160,27 +160,7 @@ fn backends(run: &Run) -> Result<Vec<BackendRow<'_>>, Error> {
     rows.collect()
 }
 
-/// `2026-11-24 00:15 UTC` of an RFC 3339 time in UTC; any other text as it is.
-fn moment(time: &str) -> String {
-    match (time.strip_suffix('Z'), time.get(..10), time.get(11..16)) {
-        (Some(_), Some(day), Some(minute)) => format!("{day} {minute} UTC"),
-        _ => time.to_owned(),
-    }
-}
-
 /// A backend's mark as a small picture to stand in a line of text.
 fn mark(place: usize) -> Result<String, Error> {
     sketch((14.0, 14.0), None, |canvas| canvas.mark(place, (7.0, 7.0)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::moment;
-
-    #[test]
-    fn a_time_is_shown_to_the_minute() {
-        assert_eq!(moment("2026-11-24T00:15:07.123Z"), "2026-11-24 00:15 UTC");
-        assert_eq!(moment("yesterday"), "yesterday");
-        assert_eq!(moment("Z"), "Z");
-    }
 }

@@ -92,9 +92,12 @@ fn title(cell: &Cell<'_>) -> String {
     }
 }
 
+/// Whether a table holds a metric.
+type Wanted = fn(&Metric) -> bool;
+
 /// The full tables of an experiment.
 pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Table>, Error> {
-    let plan: &[(&str, bool, fn(&Metric) -> bool)] = match of {
+    let plan: &[(&str, bool, Wanted)] = match of {
         Experiment::Startup => &[
             ("Startup and teardown", false, |metric| !matches!(metric, Metric::Phase(_))),
             ("Phases of the startup", true, |metric| matches!(metric, Metric::Phase(_))),
@@ -113,7 +116,7 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
     Ok(tables)
 }
 
-fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: fn(&Metric) -> bool) -> Result<Vec<Group>, Error> {
+fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: Wanted) -> Result<Vec<Group>, Error> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for cell in analysis.cells(of).filter(|cell| wanted(&cell.of.metric)) {
@@ -154,9 +157,11 @@ fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
 pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<Matrix>, Error> {
     let caption = match of {
         Experiment::Startup | Experiment::Memory => return Ok(None),
-        Experiment::Syscalls => "Median time per call, and how many times the bare process’s that is",
+        Experiment::Syscalls => {
+            "Median time per call, and how many times the bare process’s that is (coloured where the interval excludes 1)"
+        }
         Experiment::Cpu => {
-            "Median per operation or per second, and how many times the bare process’s that is"
+            "Median per operation or per second, and how many times the bare process’s that is (coloured where the interval excludes 1)"
         }
     };
     let backends: Vec<_> = analysis.backends().collect();
@@ -182,9 +187,12 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
     if rows.is_empty() || backends.is_empty() {
         return Ok(None);
     }
-    let columns: Result<Vec<_>, Error> =
-        backends.iter().map(|(place, backend)| Ok((mark(*place)?, backend.name.clone()))).collect();
-    Ok(Some(Matrix { caption, corner: "workload", columns: columns?, rows }))
+    Ok(Some(Matrix { caption, corner: "workload", columns: columns(analysis)?, rows }))
+}
+
+/// A column a backend that ran.
+fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
+    analysis.backends().map(|(place, backend)| Ok((mark(place)?, backend.name.clone()))).collect()
 }
 
 /// What was seen from inside, key by key; `None` if nothing was.
@@ -202,8 +210,6 @@ pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error>
         return Ok(None);
     }
     let backends: Vec<_> = analysis.backends().collect();
-    let columns: Result<Vec<_>, Error> =
-        backends.iter().map(|(place, backend)| Ok((mark(*place)?, backend.name.clone()))).collect();
     let row = |key: &str| {
         let entry = |backend: &str| Entry {
             main: seen.get(&(key, backend)).copied().unwrap_or_default().to_owned(),
@@ -212,7 +218,12 @@ pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error>
         (key.to_owned(), backends.iter().map(|(_, backend)| entry(&backend.name)).collect())
     };
     let rows = keys.into_iter().map(row).collect();
-    Ok(Some(Matrix { caption: "What the agent sees from inside", corner: "fact", columns: columns?, rows }))
+    Ok(Some(Matrix {
+        caption: "What the agent sees from inside",
+        corner: "fact",
+        columns: columns(analysis)?,
+        rows,
+    }))
 }
 
 fn status(status: Status) -> &'static str {
