@@ -89,7 +89,7 @@ pub fn check_program(program: &Path, memory_bytes: u64) -> Result<(), Error> {
 /// Starts machines.
 #[derive(Debug)]
 pub struct Launcher {
-    executable: File,
+    executable: OwnedFd,
 }
 
 impl Launcher {
@@ -101,7 +101,7 @@ impl Launcher {
         executable.write_all(VMM).map_err(|source| Error::Host { call: "write to a memfd", source })?;
         let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&executable, FcntlArg::F_ADD_SEALS(seals)).map_err(Error::host("fcntl(F_ADD_SEALS)"))?;
-        Ok(Launcher { executable })
+        Ok(Launcher { executable: above_targets(executable.into())? })
     }
 
     /// Starts a machine. It returns as soon as the VMM process exists; whatever that meets later, such as a program that
@@ -204,7 +204,7 @@ fn null() -> Result<OwnedFd, Error> {
 }
 
 /// Moves a descriptor out of the range that the file actions assign, where one dup2 would overwrite the source of the
-/// next. It matters only to a caller that has closed its own standard streams.
+/// next.
 fn above_targets(fd: OwnedFd) -> Result<OwnedFd, Error> {
     if fd.as_raw_fd() > REPORT_FD {
         return Ok(fd);

@@ -44,8 +44,6 @@ pub struct BootInfo {
     pub monotonic_ns: u64,
     /// The host's CLOCK_REALTIME in nanoseconds.
     pub realtime_ns: u64,
-    /// 1 if the vCPU has RDRAND.
-    pub has_rdrand: u64,
 }
 
 /// One request of the guest and its answer.

@@ -5,7 +5,6 @@
 use kvm_bindings::{CpuId, kvm_cpuid_entry2};
 
 const LEAF_1_ECX_XSAVE: u32 = 1 << 26;
-const LEAF_1_ECX_RDRAND: u32 = 1 << 30;
 const LEAF_7_EBX_FSGSBASE: u32 = 1 << 0;
 
 /// What the VMM needs to know of the vCPU's features.
@@ -13,10 +12,6 @@ const LEAF_7_EBX_FSGSBASE: u32 = 1 << 0;
 pub struct Features {
     /// State components that XCR0 may enable; 0 without XSAVE.
     pub xcr0: u64,
-    /// RDRAND exists.
-    pub rdrand: bool,
-    /// WRFSBASE and its kin exist; the guest kernel needs them.
-    pub fsgsbase: bool,
     /// Leaf 1's EDX, which Linux hands to programs as AT_HWCAP.
     pub hwcap: u32,
 }
@@ -31,10 +26,8 @@ pub fn prepare(cpuid: &mut CpuId) -> Features {
                 // Initial APIC id (bits 31-24) and logical processors (23-16): KVM copies those of the host's CPU.
                 entry.ebx = entry.ebx & 0xffff | 1 << 16;
                 xsave = entry.ecx & LEAF_1_ECX_XSAVE != 0;
-                features.rdrand = entry.ecx & LEAF_1_ECX_RDRAND != 0;
                 features.hwcap = entry.edx;
             }
-            (7, 0) => features.fsgsbase = entry.ebx & LEAF_7_EBX_FSGSBASE != 0,
             // x2APIC id.
             (0xb | 0x1f, _) => entry.edx = 0,
             (0xd, 0) => features.xcr0 = state_components(entry),
@@ -51,6 +44,13 @@ fn state_components(entry: &kvm_cpuid_entry2) -> u64 {
     u64::from(entry.edx) << 32 | u64::from(entry.eax)
 }
 
+/// Whether the host's processor has WRFSBASE and its kin. KVM lets a guest use them exactly then, even a KVM that does not
+/// say so in its list.
+pub fn host_has_fsgsbase() -> bool {
+    let [highest, leaf_7] = [0, 7].map(|leaf| core::arch::x86_64::__cpuid_count(leaf, 0));
+    highest.eax >= 7 && leaf_7.ebx & LEAF_7_EBX_FSGSBASE != 0
+}
+
 /// Whether the host's processor is Intel's, whose KVM alone needs KVM_SET_TSS_ADDR.
 pub fn host_is_intel() -> bool {
     let leaf = core::arch::x86_64::__cpuid(0);
@@ -65,7 +65,6 @@ mod tests {
         let entry = |function, index| kvm_cpuid_entry2 { function, index, ..Default::default() };
         CpuId::from_entries(&[
             kvm_cpuid_entry2 { ebx: 0x0708_0800, ecx: leaf_1_ecx, edx: 0x178b_fbff, ..entry(1, 0) },
-            kvm_cpuid_entry2 { ebx: LEAF_7_EBX_FSGSBASE, ..entry(7, 0) },
             kvm_cpuid_entry2 { edx: 7, ..entry(0xb, 1) },
             kvm_cpuid_entry2 { eax: 0xe7, edx: 1, ..entry(0xd, 0) },
             kvm_cpuid_entry2 { eax: 0xf, ..entry(0xd, 1) },
@@ -75,12 +74,12 @@ mod tests {
 
     #[test]
     fn features_are_read_and_the_processor_becomes_number_0() {
-        let mut cpuid = cpuid(LEAF_1_ECX_XSAVE | LEAF_1_ECX_RDRAND);
+        let mut cpuid = cpuid(LEAF_1_ECX_XSAVE);
         let features = prepare(&mut cpuid);
-        let expected = Features { xcr0: 0x1_0000_00e7, rdrand: true, fsgsbase: true, hwcap: 0x178b_fbff };
+        let expected = Features { xcr0: 0x1_0000_00e7, hwcap: 0x178b_fbff };
         assert_eq!(features, expected);
         assert_eq!(cpuid.as_slice()[0].ebx, 0x0001_0800);
-        assert_eq!(cpuid.as_slice()[2].edx, 0);
+        assert_eq!(cpuid.as_slice()[1].edx, 0);
     }
 
     #[test]

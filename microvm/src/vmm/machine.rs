@@ -73,7 +73,7 @@ impl Machine {
         let mut supported =
             kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(kvm_error("KVM_GET_SUPPORTED_CPUID"))?;
         let features = cpuid::prepare(&mut supported);
-        if !features.fsgsbase {
+        if !cpuid::host_has_fsgsbase() {
             return Err(Error::NoFsGsBase);
         }
         vcpu.set_cpuid2(&supported).map_err(kvm_error("KVM_SET_CPUID2"))?;
@@ -102,7 +102,6 @@ impl Machine {
             heap_end: layout::guard_start(image.memory_bytes),
             memory_end: image.memory_bytes,
             stack_bytes: layout::stack_size(image.memory_bytes),
-            has_rdrand: features.rdrand.into(),
             ..clocks(&vcpu, tsc_khz)?
         };
         memory.write_obj(boot_info, GuestAddress(BOOT_INFO))?;

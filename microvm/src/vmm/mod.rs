@@ -38,7 +38,7 @@ pub enum Error {
         source: kvm_ioctls::Error,
     },
     /// The processor is too old for the guest kernel.
-    #[error("KVM offers no FSGSBASE instructions, which the guest kernel needs; use an Intel Ivy Bridge, AMD Zen or newer")]
+    #[error("this processor has no FSGSBASE instructions, which the guest kernel needs; use an Intel Ivy Bridge, AMD Zen or newer")]
     NoFsGsBase,
     /// A size that the memory map has no place for.
     #[error(transparent)]
