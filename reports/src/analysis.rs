@@ -3,7 +3,7 @@
 //! Values are in the measurement's own unit. Computed once per rendering, because a bootstrap is the dear part of it.
 //! Invariant: `cells` is parallel to `run.measurements`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
@@ -79,13 +79,8 @@ impl<'r> Analysis<'r> {
 
     /// The workloads of an experiment, in the order they were first run.
     pub fn workloads(&self, of: Experiment) -> Vec<&'r str> {
-        let mut workloads = Vec::new();
-        for cell in self.cells(of) {
-            if !workloads.contains(&&*cell.of.workload) {
-                workloads.push(&*cell.of.workload);
-            }
-        }
-        workloads
+        let mut seen = HashSet::new();
+        self.cells(of).map(|cell| &*cell.of.workload).filter(|workload| seen.insert(*workload)).collect()
     }
 
     /// The backends that ran, each with its place in the run's list, which decides its colour and shape.

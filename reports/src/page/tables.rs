@@ -1,6 +1,6 @@
 //! The numbers behind the charts.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use results::{Experiment, Metric, Status, Unit};
 
@@ -118,7 +118,7 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
 
 fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: Wanted) -> Result<Vec<Group>, Error> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for cell in analysis.cells(of).filter(|cell| wanted(&cell.of.metric)) {
         let Some(estimate) = cell.estimate else { continue };
         let title = title(cell);
@@ -197,15 +197,11 @@ fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
 
 /// What was seen from inside, key by key; `None` if nothing was.
 pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error> {
-    let run = analysis.run;
-    let mut keys: Vec<&str> = Vec::new();
-    let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for fact in &run.evidence {
-        if !keys.contains(&&*fact.key) {
-            keys.push(&fact.key);
-        }
-        seen.entry((&fact.key, &fact.backend)).or_insert(&fact.value);
-    }
+    let facts = &analysis.run.evidence;
+    let mut known = HashSet::new();
+    let keys: Vec<&str> = facts.iter().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
+    let seen: HashMap<(&str, &str), &str> =
+        facts.iter().map(|fact| ((&*fact.key, &*fact.backend), &*fact.value)).collect();
     if keys.is_empty() {
         return Ok(None);
     }
