@@ -110,8 +110,10 @@ fn build_vmm(here: &Path, out: &Path) -> Result<PathBuf, Box<dyn Error>> {
 
 /// Whether a variable steers the outer build and must not steer the inner one. What says where crates come from stays.
 fn is_foreign(name: &str) -> bool {
-    let kept = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_"];
-    let cargo = name == "CARGO" || name.starts_with("CARGO_") && !kept.iter().any(|kept| name.starts_with(kept));
+    let kept =
+        ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_"];
+    let cargo =
+        name == "CARGO" || name.starts_with("CARGO_") && !kept.iter().any(|kept| name.starts_with(kept));
     let rustc = ["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "RUSTC_LINKER", "RUSTDOC"];
     let script = ["TARGET", "HOST", "OUT_DIR", "PROFILE", "OPT_LEVEL", "DEBUG", "NUM_JOBS"];
     cargo || rustc.contains(&name) || script.contains(&name) || name.starts_with("CLIPPY_")
@@ -122,5 +124,6 @@ fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
+    Err(format!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr))
+        .into())
 }

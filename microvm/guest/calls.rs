@@ -29,8 +29,9 @@ const RLIM_INFINITY: u64 = u64::MAX;
 
 /// Serves one call; the result goes to the program's RAX.
 pub fn serve(number: u64, args: [u64; 6]) -> u64 {
+    let (heap, files) = (&raw mut HEAP, &raw mut FILES);
     // SAFETY: one vCPU, no interrupts, and this function is not called while it runs: these are the only references.
-    let (heap, files) = unsafe { (&mut *(&raw mut HEAP), &mut *(&raw mut FILES)) };
+    let (heap, files) = unsafe { (&mut *heap, &mut *files) };
     let [a, b, c, d, _, _] = args;
     let result = match number {
         0 => files.read(a, b, c),
@@ -53,11 +54,11 @@ pub fn serve(number: u64, args: [u64; 6]) -> u64 {
         20 => files.writev(a, b, c),
         24 => Ok(0), // sched_yield: there is nobody to yield to
         28 => heap.madvise(a, b, c),
-        39 | 186 | 218 => Ok(PID),          // getpid, gettid, set_tid_address
-        60 | 231 => doorbell::exit(a),      // exit, exit_group
+        39 | 186 | 218 => Ok(PID),     // getpid, gettid, set_tid_address
+        60 | 231 => doorbell::exit(a), // exit, exit_group
         63 => uname(a),
         72 => files.fcntl(a, b),
-        89 | 267 => Err(ENOENT),            // readlink, readlinkat
+        89 | 267 => Err(ENOENT), // readlink, readlinkat
         96 => clock::gettimeofday(a),
         102 | 104 | 107 | 108 | 110 => Ok(0), // getuid, getgid, geteuid, getegid, getppid
         158 => arch_prctl(a, b),

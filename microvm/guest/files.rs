@@ -190,7 +190,8 @@ impl Files {
         for i in 0..count {
             let at = list.wrapping_add(8 * i);
             // struct pollfd: int fd; short events, revents.
-            let (descriptor, [events, _]) = (user::read::<i32>(at)?, user::read::<[u16; 2]>(at.wrapping_add(4))?);
+            let (descriptor, [events, _]) =
+                (user::read::<i32>(at)?, user::read::<[u16; 2]>(at.wrapping_add(4))?);
             let returned = match u64::try_from(descriptor) {
                 Err(_) => 0,
                 Ok(number) if self.get(number).is_err() => POLLNVAL,

@@ -30,7 +30,8 @@ fn area() -> (usize, usize) {
 
 /// The pages that a range touches, as far as they lie in the area.
 fn pages_of(address: u64, length: u64) -> Result<core::ops::Range<usize>> {
-    let end = address.checked_add(length).and_then(|end| end.checked_next_multiple_of(PAGE_SIZE)).ok_or(EINVAL)?;
+    let end =
+        address.checked_add(length).and_then(|end| end.checked_next_multiple_of(PAGE_SIZE)).ok_or(EINVAL)?;
     let (low, high) = area();
     Ok(((address / PAGE_SIZE) as usize).max(low)..((end / PAGE_SIZE) as usize).min(high))
 }

@@ -33,7 +33,9 @@ pub enum ElfError {
     #[error("not an ELF file; give a static x86-64 executable")]
     NotElf,
     /// ELF, but for another processor or an object file.
-    #[error("not an x86-64 executable (class {class}, machine {machine}, type {kind}); link one for x86_64 with -static")]
+    #[error(
+        "not an x86-64 executable (class {class}, machine {machine}, type {kind}); link one for x86_64 with -static"
+    )]
     WrongKind {
         /// EI_CLASS.
         class: u8,

@@ -136,7 +136,8 @@ impl Instance {
                 return Ok(None);
             }
             // Rounded up: poll counts milliseconds, and 0 would spin.
-            let milliseconds = PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+            let milliseconds =
+                PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
             match poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], milliseconds) {
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(errno) => return Err(Error::host("poll")(errno)),
@@ -159,7 +160,8 @@ impl Instance {
                 self.exit = Some(killed(Outcome::VmmError("its report cannot be read".into())));
                 self.read_report()?;
                 let (_, end) = self.decode()?;
-                let lost = || Outcome::VmmError(format!("the VMM process ended without a report ({status:?})"));
+                let lost =
+                    || Outcome::VmmError(format!("the VMM process ended without a report ({status:?})"));
                 Exit {
                     outcome: end.outcome.unwrap_or_else(lost),
                     unknown_syscalls: end.unknown_syscalls,

@@ -82,7 +82,8 @@ pub fn check_program(program: &Path, memory_bytes: u64) -> Result<(), Error> {
     Config { memory_bytes, ..Config::new(program) }.validate()?;
     let path = || program.to_owned();
     let file = File::open(program).map_err(|source| Error::OpenProgram { path: path(), source })?;
-    elf::check(&file, layout::guard_start(memory_bytes)).map_err(|source| Error::Program { path: path(), source })?;
+    elf::check(&file, layout::guard_start(memory_bytes))
+        .map_err(|source| Error::Program { path: path(), source })?;
     Ok(())
 }
 
@@ -97,9 +98,11 @@ impl Launcher {
     pub fn new() -> Result<Launcher, Error> {
         // Without MFD_EXEC, for kernels before 6.3; newer ones make it executable unless vm.memfd_noexec says no.
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let mut executable = File::from(memfd_create(c"microvm-vmm", flags).map_err(Error::host("memfd_create"))?);
+        let mut executable =
+            File::from(memfd_create(c"microvm-vmm", flags).map_err(Error::host("memfd_create"))?);
         executable.write_all(VMM).map_err(|source| Error::Host { call: "write to a memfd", source })?;
-        let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+        let seals =
+            SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&executable, FcntlArg::F_ADD_SEALS(seals)).map_err(Error::host("fcntl(F_ADD_SEALS)"))?;
         Ok(Launcher { executable: above_targets(executable.into())? })
     }
@@ -127,7 +130,8 @@ impl Launcher {
         // Instance::report must not wait.
         fcntl(&report, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(Error::host("fcntl(O_NONBLOCK)"))?;
 
-        let mut actions = PosixSpawnFileActions::init().map_err(Error::host("posix_spawn_file_actions_init"))?;
+        let mut actions =
+            PosixSpawnFileActions::init().map_err(Error::host("posix_spawn_file_actions_init"))?;
         let mut assign = |fd: &OwnedFd, number: RawFd| {
             actions.add_dup2(fd.as_raw_fd(), number).map_err(Error::host("posix_spawn_file_actions_adddup2"))
         };
@@ -209,7 +213,8 @@ fn above_targets(fd: OwnedFd) -> Result<OwnedFd, Error> {
     if fd.as_raw_fd() > REPORT_FD {
         return Ok(fd);
     }
-    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(REPORT_FD + 1)).map_err(Error::host("fcntl(F_DUPFD_CLOEXEC)"))?;
+    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(REPORT_FD + 1))
+        .map_err(Error::host("fcntl(F_DUPFD_CLOEXEC)"))?;
     // SAFETY: fcntl has just made it and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }

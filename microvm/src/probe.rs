@@ -52,7 +52,10 @@ impl fmt::Display for KvmFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rate = self.ring0_per_second / 1e6;
         if self.ring0_is_emulated() {
-            write!(f, "KVM without hardware virtualization: ring 0 is emulated at {rate:.1} million instructions a second")?;
+            write!(
+                f,
+                "KVM without hardware virtualization: ring 0 is emulated at {rate:.1} million instructions a second"
+            )?;
         } else {
             write!(f, "KVM with native ring 0 ({rate:.0} million instructions a second)")?;
         }
@@ -120,7 +123,9 @@ fn store(register: u8) -> [u8; 7] {
 fn run_to_doorbell(vcpu: &mut VcpuFd) -> Result<u32, Error> {
     loop {
         match vcpu.run() {
-            Ok(VcpuExit::MmioWrite(DOORBELL_GPA, &[a, b, c, d])) => return Ok(u32::from_le_bytes([a, b, c, d])),
+            Ok(VcpuExit::MmioWrite(DOORBELL_GPA, &[a, b, c, d])) => {
+                return Ok(u32::from_le_bytes([a, b, c, d]));
+            }
             Ok(VcpuExit::Intr) => {}
             Ok(other) => return Err(Error::Probe(format!("{other:?}"))),
             Err(error) if matches!(error.errno(), libc::EINTR | libc::EAGAIN) => {}

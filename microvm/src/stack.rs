@@ -37,7 +37,9 @@ const CLOCK_TICKS: u64 = 100;
 
 /// Arguments and environment do not fit.
 #[derive(Debug, thiserror::Error)]
-#[error("arguments and environment take {need} bytes, a quarter of the stack is {limit}; pass less, or give the guest 64 MiB")]
+#[error(
+    "arguments and environment take {need} bytes, a quarter of the stack is {limit}; pass less, or give the guest 64 MiB"
+)]
 pub struct TooLarge {
     need: u64,
     limit: u64,

@@ -2,6 +2,7 @@
 //!
 //! The programs are raw machine code. They run in the same address space as the guest kernel, so they can do whatever a
 //! hostile kernel could.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod common;
 
@@ -25,7 +26,8 @@ fn store(address: u64, value: u32) -> Vec<u8> {
 
 /// `mov rax, value; mov [address], rax`.
 fn store_64(address: u64, value: u64) -> Vec<u8> {
-    [&[0x48, 0xb8][..], &value.to_le_bytes(), &[0x48, 0x89, 0x04, 0x25], &(address as u32).to_le_bytes()].concat()
+    [&[0x48, 0xb8][..], &value.to_le_bytes(), &[0x48, 0x89, 0x04, 0x25], &(address as u32).to_le_bytes()]
+        .concat()
 }
 
 /// `mov eax, [address]`.
@@ -35,7 +37,8 @@ fn load(address: u64) -> Vec<u8> {
 
 /// Fills in the mailbox and rings, behind the kernel's back.
 fn ring(request: u32, args: [u64; 3]) -> Vec<u8> {
-    let mut code: Vec<u8> = args.iter().zip(0..).flat_map(|(&arg, i)| store_64(MAILBOX + 8 * i, arg)).collect();
+    let mut code: Vec<u8> =
+        args.iter().zip(0..).flat_map(|(&arg, i)| store_64(MAILBOX + 8 * i, arg)).collect();
     code.extend(store(DOORBELL, request));
     code
 }
@@ -79,7 +82,14 @@ fn bad_pointers_in_the_mailbox_are_refused() {
     if !has_kvm() {
         return;
     }
-    let bad = [(u64::MAX, 16), (0, u64::MAX), (MEMORY - 8, 16), (MEMORY, 1), (0xd000_0000, 4096), (1 << 63, 1 << 63)];
+    let bad = [
+        (u64::MAX, 16),
+        (0, u64::MAX),
+        (MEMORY - 8, 16),
+        (MEMORY, 1),
+        (0xd000_0000, 4096),
+        (1 << 63, 1 << 63),
+    ];
     for (address, length) in bad {
         for (request, descriptor) in [(REQUEST_WRITE, 1), (REQUEST_READ, 0)] {
             let code = [ring(request, [descriptor, address, length]), exit_with_answer()].concat();
@@ -142,7 +152,8 @@ fn a_fault_report_with_a_wild_stack_pointer_is_refused() {
         return;
     }
     // mov rsp, 0x1ffffffff0000000
-    let wild = [&[0x48, 0xbc][..], &0x1fff_ffff_f000_0000u64.to_le_bytes(), &store(DOORBELL, REQUEST_FAULT)].concat();
+    let wild = [&[0x48, 0xbc][..], &0x1fff_ffff_f000_0000u64.to_le_bytes(), &store(DOORBELL, REQUEST_FAULT)]
+        .concat();
     assert_unexpected(&wild, "without a frame");
 }
 
@@ -172,7 +183,8 @@ fn destroying_the_tables_and_the_kernel_hurts_only_the_guest() {
     }
     for table in [PML4, PAGE_DIRECTORIES, IDT, KERNEL_BASE] {
         // mov edi, table; mov ecx, 4096; xor eax, eax; rep stosb
-        let destroy = [&[0xbf][..], &(table as u32).to_le_bytes(), &[0xb9, 0, 0x10, 0, 0, 0x31, 0xc0, 0xf3, 0xaa]];
+        let destroy =
+            [&[0xbf][..], &(table as u32).to_le_bytes(), &[0xb9, 0, 0x10, 0, 0, 0x31, 0xc0, 0xf3, 0xaa]];
         for then in [UD2, SPIN, &[0x0f, 0x05], &load(0x120_0000)] {
             assert_contained(&[&destroy.concat(), then].concat());
         }

@@ -1,4 +1,5 @@
 //! The life of a machine as its launcher sees it.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod common;
 
@@ -72,7 +73,8 @@ fn the_report_comes_while_the_guest_runs() {
     };
     let names: Vec<&str> = report.phases.iter().map(|phase| phase.name.as_str()).collect();
     assert_eq!(names, ["vmm_exec", "memory", "load", "kvm_objects", "first_entry"]);
-    let ends: Vec<u64> = [instance.started_ns].into_iter().chain(report.phases.iter().map(|phase| phase.end_ns)).collect();
+    let ends: Vec<u64> =
+        [instance.started_ns].into_iter().chain(report.phases.iter().map(|phase| phase.end_ns)).collect();
     assert!(ends.is_sorted(), "{ends:?}");
     assert_eq!(report.guest_ram.1, 32 << 20);
     assert!(report.tsc_khz > 100_000);

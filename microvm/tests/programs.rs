@@ -1,4 +1,5 @@
 //! Programs in the embedded guest: some that nobody here wrote, some that look closely at their kernel.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod common;
 
@@ -14,7 +15,12 @@ const BUSYBOX: &str = "/bin/busybox";
 fn assert_busybox(args: &[&str], output: &str, status: i32) {
     if let (true, Some(busybox)) = (has_kvm(), existing(BUSYBOX)) {
         let finished = run_program(busybox, args);
-        assert_eq!((finished.output.as_str(), finished.exit.outcome), (output, Outcome::Exited(status)), "{}", finished.errors);
+        assert_eq!(
+            (finished.output.as_str(), finished.exit.outcome),
+            (output, Outcome::Exited(status)),
+            "{}",
+            finished.errors
+        );
     }
 }
 
@@ -38,7 +44,8 @@ fn busybox_counts() {
 #[test]
 fn busybox_reads_its_input() {
     let (true, Some(busybox)) = (has_kvm(), existing(BUSYBOX)) else { return };
-    let config = Config { args: vec!["sort".into(), "-n".into()], deadline: Some(PATIENCE), ..Config::new(busybox) };
+    let config =
+        Config { args: vec!["sort".into(), "-n".into()], deadline: Some(PATIENCE), ..Config::new(busybox) };
     let mut instance = Launcher::new().unwrap().start(&config).unwrap();
     let mut stdin = instance.stdin.take().unwrap();
     let numbers: String = (0..5000).rev().map(|i| format!("{i}\n")).collect();
@@ -53,12 +60,14 @@ fn busybox_reads_its_input() {
 #[test]
 fn the_system_calls_do_what_linux_does() {
     let folder = tempfile::tempdir().unwrap();
-    if let (true, Some(program)) = (has_kvm(), compile_c("calls.c", &[], folder.path())) {
+    if let (true, Some(program)) = (has_kvm(), compile_c("calls.c", &["-static"], folder.path())) {
         let finished = run_program(&program, &[]);
         assert_eq!(finished.output, "writev\n0 wrong\n");
         assert_eq!(finished.exit.outcome, Outcome::Exited(0));
         let unknown = finished.exit.unknown_syscalls;
-        for (number, name) in [(57, "fork"), (56, "clone"), (59, "execve"), (62, "kill"), (234, "tgkill"), (511, "the rest")] {
+        for (number, name) in
+            [(57, "fork"), (56, "clone"), (59, "execve"), (62, "kill"), (234, "tgkill"), (511, "the rest")]
+        {
             assert_eq!(unknown.get(&number), Some(&1), "{name} in {unknown:?}");
         }
     }
@@ -67,7 +76,9 @@ fn the_system_calls_do_what_linux_does() {
 #[test]
 fn a_system_call_changes_no_register_it_must_not() {
     let folder = tempfile::tempdir().unwrap();
-    if let (true, Some(program)) = (has_kvm(), compile_c("registers.c", &["-mno-red-zone", "-mavx512f"], folder.path())) {
+    if let (true, Some(program)) =
+        (has_kvm(), compile_c("registers.c", &["-static", "-mno-red-zone", "-mavx512f"], folder.path()))
+    {
         let finished = run_program(&program, &[]);
         assert!(finished.output.ends_with("right\n"), "{finished:?}");
         assert_eq!(finished.exit.outcome, Outcome::Exited(0));
@@ -77,7 +88,8 @@ fn a_system_call_changes_no_register_it_must_not() {
 #[test]
 fn a_static_pie_runs() {
     let folder = tempfile::tempdir().unwrap();
-    if let (true, Some(program)) = (has_kvm(), compile_c("calls.c", &["-static-pie", "-fPIE"], folder.path())) {
+    if let (true, Some(program)) = (has_kvm(), compile_c("calls.c", &["-static-pie", "-fPIE"], folder.path()))
+    {
         assert_eq!(run_program(&program, &[]).exit.outcome, Outcome::Exited(0));
     }
 }
@@ -87,7 +99,14 @@ fn a_static_rust_program_runs() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("program");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/rust.rs");
-    let flags = ["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "--target=x86_64-unknown-linux-gnu", source, "-o"];
+    let flags = [
+        "--edition=2024",
+        "-O",
+        "-Ctarget-feature=+crt-static",
+        "--target=x86_64-unknown-linux-gnu",
+        source,
+        "-o",
+    ];
     let Some(program) = compiled(Command::new("rustc").args(flags).arg(&output), output) else { return };
     if has_kvm() {
         let finished = run_program(&program, &["a", "b"]);

@@ -13,7 +13,11 @@ pub mod regs;
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 /// Writes 64-bit table entries, one after the other, to `address`.
-fn write_table(memory: &GuestMemoryMmap, address: u64, entries: &[u64]) -> Result<(), vm_memory::GuestMemoryError> {
+fn write_table(
+    memory: &GuestMemoryMmap,
+    address: u64,
+    entries: &[u64],
+) -> Result<(), vm_memory::GuestMemoryError> {
     let bytes: Vec<u8> = entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
     memory.write_slice(&bytes, GuestAddress(address))
 }

@@ -6,7 +6,8 @@
 use vm_memory::{GuestMemoryError, GuestMemoryMmap};
 
 use crate::layout::{
-    DOORBELL, DOORBELL_GPA, LARGE_PAGE_SIZE, LOW_PAGE_TABLE, PAGE_DIRECTORIES, PAGE_SIZE, PDPT, PML4, guard_start,
+    DOORBELL, DOORBELL_GPA, LARGE_PAGE_SIZE, LOW_PAGE_TABLE, PAGE_DIRECTORIES, PAGE_SIZE, PDPT, PML4,
+    guard_start,
 };
 
 const PRESENT: u64 = 1 << 0;

@@ -30,7 +30,8 @@ fn file(kind: u16, entry: u64, headers: &[Header]) -> Bytes {
     bytes.extend([64, 56, headers.len() as u16, 0, 0, 0].map(u16::to_le_bytes).concat());
     for &(kind, offset, address, physical, file_size, memory_size) in headers {
         bytes.extend([kind, 5].map(u32::to_le_bytes).concat());
-        bytes.extend([offset, address, physical, file_size, memory_size, 4096].map(u64::to_le_bytes).concat());
+        bytes
+            .extend([offset, address, physical, file_size, memory_size, 4096].map(u64::to_le_bytes).concat());
     }
     bytes.resize(8192, 0);
     Bytes(bytes)
@@ -46,7 +47,8 @@ fn message(kind: u16, entry: u64, headers: &[Header]) -> String {
 
 #[test]
 fn an_ordinary_program_is_placed_where_it_was_linked() {
-    let program = check(&file(TYPE_EXEC, 0x40_1000, &[load(0x40_0000, 0x1234), load(0x40_2000, 0x1001)]), LIMIT);
+    let program =
+        check(&file(TYPE_EXEC, 0x40_1000, &[load(0x40_0000, 0x1234), load(0x40_2000, 0x1001)]), LIMIT);
     let expected = Program { bias: 0, entry: 0x40_1000, headers: 0x40_0040, header_count: 2, end: 0x40_4000 };
     // Both segments begin with the file, so both hold the program headers; the last one counts.
     assert_eq!(program.unwrap(), Program { headers: 0x40_2040, ..expected });
@@ -82,7 +84,9 @@ fn segments_must_lie_in_the_guests_room_without_overlap() {
     assert!(message(TYPE_EXEC, entry, &[load(0x1_0000, 1 << 12)]).contains("link it at 0x400000"));
     assert!(message(TYPE_EXEC, entry, &[load(entry, LIMIT)]).contains("give more memory"));
     assert!(message(TYPE_EXEC, entry, &[load(u64::MAX - 4096, 1 << 13)]).contains("wraps around"));
-    assert!(message(TYPE_EXEC, entry, &[load(entry, 1 << 13), load(entry + 4096, 1 << 12)]).contains("overlap"));
+    assert!(
+        message(TYPE_EXEC, entry, &[load(entry, 1 << 13), load(entry + 4096, 1 << 12)]).contains("overlap")
+    );
     assert!(message(TYPE_EXEC, entry, &[(1, 0, entry, entry, 2, 1)]).contains("more bytes in the file"));
     assert!(message(TYPE_EXEC, entry, &[(1, 0, entry, 0, 1, 1)]).contains("physical"));
 }

@@ -13,7 +13,8 @@ use super::doorbell::Console;
 use super::machine::{Machine, now};
 use crate::layout::DOORBELL_GPA;
 use crate::protocol::{
-    MAILBOX, Mailbox, REQUEST_EXIT, REQUEST_FAULT, REQUEST_READ, REQUEST_WRITE, UNKNOWN_CALLS, UNKNOWN_CALLS_LEN,
+    MAILBOX, Mailbox, REQUEST_EXIT, REQUEST_FAULT, REQUEST_READ, REQUEST_WRITE, UNKNOWN_CALLS,
+    UNKNOWN_CALLS_LEN,
 };
 use crate::report::{End, Outcome};
 
@@ -159,5 +160,7 @@ impl Machine {
 }
 
 fn unexpected(verb: &str, bytes: usize, what: &str, address: u64) -> Outcome {
-    Outcome::UnexpectedExit(format!("the guest {verb} {bytes} bytes at {what} {address:#x}, where nothing is"))
+    Outcome::UnexpectedExit(format!(
+        "the guest {verb} {bytes} bytes at {what} {address:#x}, where nothing is"
+    ))
 }

@@ -15,8 +15,8 @@ use nix::time::{ClockId, clock_gettime};
 use vm_memory::{ByteValued, Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
 
 use super::Error;
-use crate::config::check_memory;
 use crate::arch::{cpuid, gdt, idt, msr, paging, regs};
+use crate::config::check_memory;
 use crate::protocol::{BOOT_INFO, BootInfo, Mailbox};
 use crate::{elf, layout, stack};
 
@@ -186,8 +186,7 @@ pub(crate) fn set_registers(
 /// Loads kernel and program.
 fn load_images(image: &GuestImage<'_>, memory: &GuestMemoryMmap) -> Result<elf::Program, Error> {
     let path = || image.path.display().to_string();
-    let mut file =
-        File::open(image.path).map_err(|source| Error::OpenProgram { path: path(), source })?;
+    let mut file = File::open(image.path).map_err(|source| Error::OpenProgram { path: path(), source })?;
     let program = elf::check(&file, layout::guard_start(image.memory_bytes))
         .map_err(|source| Error::Program { path: path(), source })?;
     // With an offset, even 0, linux-loader does not go looking for notes that only a Linux kernel has.
@@ -216,7 +215,8 @@ fn clocks(vcpu: &VcpuFd, tsc_khz: u32) -> Result<BootInfo, Error> {
 
 /// A clock of the host in nanoseconds.
 pub(crate) fn now(clock: ClockId) -> Result<u64, Error> {
-    let time = clock_gettime(clock).map_err(|errno| Error::Host { call: "clock_gettime".into(), source: errno.into() })?;
+    let time = clock_gettime(clock)
+        .map_err(|errno| Error::Host { call: "clock_gettime".into(), source: errno.into() })?;
     // Both clocks are after 1970 and boot; 2^64 ns reach to the year 2554.
     Ok(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }

@@ -13,8 +13,8 @@ pub use doorbell::Console;
 pub use exits::{Started, run};
 pub use machine::{GuestImage, Machine, open_kvm};
 
-use crate::elf::ElfError;
 use crate::config::MemorySizeError;
+use crate::elf::ElfError;
 use crate::stack::TooLarge;
 
 /// Why a virtual machine could not be set up.
@@ -38,7 +38,9 @@ pub enum Error {
         source: kvm_ioctls::Error,
     },
     /// The processor is too old for the guest kernel.
-    #[error("this processor has no FSGSBASE instructions, which the guest kernel needs; use an Intel Ivy Bridge, AMD Zen or newer")]
+    #[error(
+        "this processor has no FSGSBASE instructions, which the guest kernel needs; use an Intel Ivy Bridge, AMD Zen or newer"
+    )]
     NoFsGsBase,
     /// A size that the memory map has no place for.
     #[error(transparent)]
@@ -100,7 +102,9 @@ fn open_advice(error: &kvm_ioctls::Error) -> &'static str {
             "load the module (modprobe kvm_intel or kvm_amd) and enable virtualization in the firmware, or in the \
              hypervisor if this is a virtual machine"
         }
-        libc::EACCES | libc::EPERM => "add your user to the group kvm (usermod -aG kvm USER) and log in again, or run as root",
+        libc::EACCES | libc::EPERM => {
+            "add your user to the group kvm (usermod -aG kvm USER) and log in again, or run as root"
+        }
         _ => "see kvm's messages in dmesg",
     }
 }

@@ -37,7 +37,9 @@ struct Job {
 pub fn main() -> ExitCode {
     let entered = now(ClockId::CLOCK_MONOTONIC);
     let Some(job) = parse(std::env::args_os().skip(1)) else {
-        eprintln!("microvm-vmm is started by the microvm library; run `cargo run -p microvm --example run -- PROGRAM`");
+        eprintln!(
+            "microvm-vmm is started by the microvm library; run `cargo run -p microvm --example run -- PROGRAM`"
+        );
         return ExitCode::from(2);
     };
     // SAFETY: the launcher opened it for this process and nothing else here uses it.
@@ -98,9 +100,14 @@ fn variable(name: OsString, value: OsString) -> Vec<u8> {
 
 /// Has the kernel kill this process when its launcher dies, so that no machine outlives a `kill -9` of it.
 fn die_with(parent: i32) -> Result<(), Error> {
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL).map_err(host_error("prctl(PR_SET_PDEATHSIG)"))?;
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL)
+        .map_err(host_error("prctl(PR_SET_PDEATHSIG)"))?;
     // Only a death after the call above is signalled.
-    if nix::unistd::getppid().as_raw() == parent { Ok(()) } else { Err(host_error("the launcher")(nix::Error::ESRCH)) }
+    if nix::unistd::getppid().as_raw() == parent {
+        Ok(())
+    } else {
+        Err(host_error("the launcher")(nix::Error::ESRCH))
+    }
 }
 
 /// Closes what the launcher's other threads may have left open across exec.
@@ -134,9 +141,12 @@ fn set_deadline(nanoseconds: u64) -> Result<(), Error> {
 /// Moves this process into cgroups: by its own write, since being moved by another costs a grace period (12 ms).
 fn join(procs_files: &[OsString]) -> Result<(), Error> {
     for path in procs_files {
-        File::options().write(true).open(path).and_then(|mut file| file.write_all(b"0")).map_err(|source| {
-            Error::Host { call: format!("joining the cgroup of {}", Path::new(path).display()), source }
-        })?;
+        File::options().write(true).open(path).and_then(|mut file| file.write_all(b"0")).map_err(
+            |source| Error::Host {
+                call: format!("joining the cgroup of {}", Path::new(path).display()),
+                source,
+            },
+        )?;
     }
     Ok(())
 }

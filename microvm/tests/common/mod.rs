@@ -1,4 +1,5 @@
 //! What the tests share: skipping, running, and programs made of raw machine code.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::fs;
@@ -15,7 +16,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says why a test cannot run; fails it where nothing may be skipped.
 pub fn skip(reason: &str) {
-    assert!(std::env::var_os("BENCH_NO_SKIP").is_none_or(|value| value.is_empty()), "not allowed to skip: {reason}");
+    assert!(
+        std::env::var_os("BENCH_NO_SKIP").is_none_or(|value| value.is_empty()),
+        "not allowed to skip: {reason}"
+    );
     println!("SKIPPED: {reason}");
 }
 
@@ -67,11 +71,11 @@ pub fn run_program(program: &Path, args: &[&str]) -> Finished {
     run(config)
 }
 
-/// Compiles a C program statically; none, with a word, if there is no compiler.
+/// Compiles a C program with `flags`, which say how it is linked; none, with a word, if there is no compiler.
 pub fn compile_c(source: &str, flags: &[&str], folder: &Path) -> Option<PathBuf> {
     let output = folder.join("program");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
-    compiled(Command::new("cc").args(["-O2", "-static"]).args(flags).arg(&source).arg("-o").arg(&output), output)
+    compiled(Command::new("cc").arg("-O2").args(flags).arg(&source).arg("-o").arg(&output), output)
 }
 
 /// Runs a compiler.
