@@ -36,6 +36,11 @@ fn build() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed={NESTED}");
     let here = variable("CARGO_MANIFEST_DIR")?;
     let out = variable("OUT_DIR")?;
+    // The versions that the nested build uses. A packaged crate has its own lock file, which never changes.
+    let lock = here.join("../Cargo.lock");
+    if lock.exists() {
+        println!("cargo::rerun-if-changed={}", lock.display());
+    }
 
     build_kernel(&here, &out)?;
     let vmm = out.join("microvm-vmm");
@@ -114,7 +119,7 @@ fn is_foreign(name: &str) -> bool {
         ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_"];
     let cargo =
         name == "CARGO" || name.starts_with("CARGO_") && !kept.iter().any(|kept| name.starts_with(kept));
-    let rustc = ["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "RUSTC_LINKER", "RUSTDOC"];
+    let rustc = ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "RUSTC_LINKER", "RUSTDOC"];
     let script = ["TARGET", "HOST", "OUT_DIR", "PROFILE", "OPT_LEVEL", "DEBUG", "NUM_JOBS"];
     cargo || rustc.contains(&name) || script.contains(&name) || name.starts_with("CLIPPY_")
 }

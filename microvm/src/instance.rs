@@ -119,7 +119,8 @@ impl Instance {
         kill(self.pid, Signal::SIGKILL).map_err(Error::host("kill"))
     }
 
-    /// Waits for the end. Again, after the end, it says the same.
+    /// Waits for the end. Again, after the end, it says the same. A guest that fills the pipe of its output waits for a
+    /// reader: read `stdout` first, or set a deadline.
     pub fn wait(&mut self) -> Result<Exit, Error> {
         self.reap(0)?.ok_or_else(|| Error::Report("wait4 returned before the end".into()))
     }

@@ -1,4 +1,4 @@
-//! What the VMM and the guest kernel say to each other: the contents of [`SHARED_PAGE`](crate::layout::SHARED_PAGE).
+//! What the VMM and the guest kernel say to each other: the contents of [`SHARED_PAGE`].
 //!
 //! The VMM fills in [`BootInfo`] before the first instruction. For a request the guest fills in [`Mailbox`] and stores
 //! the request's number (32 bits) at the doorbell; the VMM answers in `result` before the guest goes on. Invariant:

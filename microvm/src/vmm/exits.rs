@@ -69,7 +69,8 @@ pub fn run(machine: &mut Machine, console: &mut Console<'_>, started: impl FnOnc
             _ => {
                 announce(machine);
                 end.outcome = Some(match request {
-                    REQUEST_EXIT => Outcome::Exited(mailbox.arg0 as i32),
+                    // Of a status, wait(2) shows the low 8 bits.
+                    REQUEST_EXIT => Outcome::Exited((mailbox.arg0 & 0xff) as i32),
                     REQUEST_FAULT => machine.fault(),
                     other => Outcome::UnexpectedExit(format!("the guest made the unknown request {other}")),
                 });

@@ -10,8 +10,8 @@ use std::io::{self, Write};
 use std::os::fd::FromRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::process::ExitCode;
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::time::ClockId;
 
 use super::machine::now;
@@ -34,13 +34,13 @@ struct Job {
 }
 
 /// Runs one machine; the status is 0 if the report says how it ended, whatever that was.
-pub fn main() -> ExitCode {
+pub fn main() -> i32 {
     let entered = now(ClockId::CLOCK_MONOTONIC);
     let Some(job) = parse(std::env::args_os().skip(1)) else {
         eprintln!(
             "microvm-vmm is started by the microvm library; run `cargo run -p microvm --example run -- PROGRAM`"
         );
-        return ExitCode::from(2);
+        return 2;
     };
     // SAFETY: the launcher opened it for this process and nothing else here uses it.
     let mut sink = unsafe { File::from_raw_fd(REPORT_FD) };
@@ -50,13 +50,14 @@ pub fn main() -> ExitCode {
     };
     // Nobody is left to tell if this fails: the launcher takes a missing end for a failure.
     match sink.write_all(Part::End(&end).to_string().as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Ok(()) => 0,
+        Err(_) => 1,
     }
 }
 
 fn serve(job: &Job, entered: u64, sink: &mut File) -> Result<End, Error> {
     die_with(job.parent)?;
+    ignore_sigpipe()?;
     close_from(REPORT_FD + 1)?;
     set_deadline(job.deadline_ns)?;
     // Before any allocation for the guest, so that all of it is charged there.
@@ -100,14 +101,19 @@ fn variable(name: OsString, value: OsString) -> Vec<u8> {
 
 /// Has the kernel kill this process when its launcher dies, so that no machine outlives a `kill -9` of it.
 fn die_with(parent: i32) -> Result<(), Error> {
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::SIGKILL)
-        .map_err(host_error("prctl(PR_SET_PDEATHSIG)"))?;
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(host_error("prctl(PR_SET_PDEATHSIG)"))?;
     // Only a death after the call above is signalled.
     if nix::unistd::getppid().as_raw() == parent {
         Ok(())
     } else {
         Err(host_error("the launcher")(nix::Error::ESRCH))
     }
+}
+
+/// A reader of the guest's output that goes away is an error of the guest's write, not the end of the VMM.
+fn ignore_sigpipe() -> Result<(), Error> {
+    // SAFETY: no handler is installed.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) }.map(drop).map_err(host_error("signal"))
 }
 
 /// Closes what the launcher's other threads may have left open across exec.
