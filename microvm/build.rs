@@ -1,11 +1,12 @@
 //! Builds the two executables that the library embeds: the guest kernel and the VMM.
 //!
 //! - The guest kernel has no dependencies, so the compiler is run directly on `guest/main.rs`.
-//! - The VMM is this very package's binary `microvm-vmm`, static and optimised, built by a nested cargo. In that build,
-//!   recognised by [`NESTED`], only the guest kernel is made.
+//! - The VMM is this very package's binary `microvm-vmm`, static and optimised, built by a nested cargo. In
+//!   that build, recognised by [`NESTED`], only the guest kernel is made.
 //!
-//! Both go to OUT_DIR. What a user sets for the outer build (RUSTFLAGS, wrappers, target directory) is kept away from the
-//! inner ones: a wrapper such as clippy's would make no executable, a shared target directory would dead-lock.
+//! Both go to OUT_DIR. What a user sets for the outer build (RUSTFLAGS, wrappers, target directory) is kept
+//! away from the inner ones: a wrapper such as clippy's would make no executable, a shared target directory
+//! would dead-lock.
 
 use std::env;
 use std::error::Error;
@@ -113,7 +114,8 @@ fn build_vmm(here: &Path, out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(target_dir.join(TARGET).join("release/microvm-vmm"))
 }
 
-/// Whether a variable steers the outer build and must not steer the inner one. What says where crates come from stays.
+/// Whether a variable steers the outer build and must not steer the inner one. What says where crates come from
+/// stays.
 fn is_foreign(name: &str) -> bool {
     let kept =
         ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_"];

@@ -1,8 +1,8 @@
 //! The yardstick for a machine's start: nothing but the KVM calls that no VMM can do without.
 //!
-//! 32 MiB of memory, the host's CPUID, one vCPU that starts in ring 3, one instruction, which is a store where no memory is;
-//! the process ends at that exit. No program is loaded and nothing is reported. For a fair comparison link it statically,
-//! as the VMM is:
+//! 32 MiB of memory, the host's CPUID, one vCPU that starts in ring 3, one instruction, which is a store where
+//! no memory is; the process ends at that exit. No program is loaded and nothing is reported. For a fair
+//! comparison link it statically, as the VMM is:
 //!
 //! ```text
 //! RUSTFLAGS=-Ctarget-feature=+crt-static \

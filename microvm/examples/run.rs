@@ -1,4 +1,5 @@
-//! Runs a static program in a microVM: `cargo run -p microvm --example run -- [--memory MiB] [--report] PROGRAM ARGS`.
+//! Runs a static program in a microVM: `cargo run -p microvm --example run -- [--memory MiB] [--report] PROGRAM
+//! ARGS`.
 //!
 //! Output and exit status are the program's. `--report` prints on standard error where the start spent its time.
 

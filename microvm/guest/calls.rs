@@ -1,7 +1,7 @@
 //! The system calls: numbers (arch/x86/entry/syscalls/syscall_64.tbl) and where each is served.
 //!
-//! The subset is what the benchmark's agent, static C programs and Rust's std ask for. Invariant: a call outside it returns ENOSYS
-//! and is counted; nothing pretends to have made a thread, a process or a signal.
+//! The subset is what the benchmark's agent, static C programs and Rust's std ask for. Invariant: a call
+//! outside it returns ENOSYS and is counted; nothing pretends to have made a thread, a process or a signal.
 
 use core::arch::asm;
 use core::ptr;
@@ -103,8 +103,8 @@ fn arch_prctl(code: u64, address: u64) -> Result {
     if address >= ADDRESS_LIMIT {
         return Err(EINVAL);
     }
-    // SAFETY: the address is canonical; the kernel itself uses neither base. CR4.FSGSBASE is set (arch::regs), and the
-    // VMM has checked that the processor has it.
+    // SAFETY: the address is canonical; the kernel itself uses neither base. CR4.FSGSBASE is set (arch::regs),
+    // and the VMM has checked that the processor has it.
     unsafe {
         match code {
             ARCH_SET_FS => asm!("wrfsbase {}", in(reg) address, options(nomem, nostack, preserves_flags)),

@@ -27,9 +27,9 @@ pub fn exit(status: u64) -> ! {
 fn ring(request: u32, [arg0, arg1, arg2]: [u64; 3]) -> u64 {
     let mailbox = ptr::with_exposed_provenance_mut::<Mailbox>(MAILBOX as usize);
     let doorbell = ptr::with_exposed_provenance_mut::<u32>(DOORBELL as usize);
-    // SAFETY: the mailbox is mapped memory that only this function uses. The store at the doorbell leaves the guest;
-    // the VMM reads and writes the mailbox, and memory that the program named, before it returns. Volatile and fenced, so that
-    // the compiler neither moves nor assumes any of it.
+    // SAFETY: the mailbox is mapped memory that only this function uses. The store at the doorbell leaves the
+    // guest; the VMM reads and writes the mailbox, and memory that the program named, before it returns.
+    // Volatile and fenced, so that the compiler neither moves nor assumes any of it.
     unsafe {
         mailbox.write_volatile(Mailbox { arg0, arg1, arg2, result: 0 });
         compiler_fence(Ordering::SeqCst);

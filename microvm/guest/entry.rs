@@ -1,8 +1,8 @@
 //! How the processor gets into the kernel and out again.
 //!
-//! Invariant: a system call changes no register of the program but RAX, RCX and R11, no vector register, and nothing
-//! below its stack pointer. The exception stubs use no vector instruction and no stack of the program: where ring 0 is
-//! emulated they run in the emulator.
+//! Invariant: a system call changes no register of the program but RAX, RCX and R11, no vector register, and
+//! nothing below its stack pointer. The exception stubs use no vector instruction and no stack of the program:
+//! where ring 0 is emulated they run in the emulator.
 
 use core::arch::{asm, global_asm};
 
@@ -52,8 +52,8 @@ global_asm!(
     "    push rdi",
     "    push rax",
     "    mov rdi, rsp",
-    // The kernel is compiled for baseline x86-64: it uses XMM registers and no others, and its instructions leave the upper
-    // parts of the wider ones alone. 9 pushes and 264 bytes keep RSP a multiple of 16.
+    // The kernel is compiled for baseline x86-64: it uses XMM registers and no others, and its instructions
+    // leave the upper parts of the wider ones alone. 9 pushes and 264 bytes keep RSP a multiple of 16.
     "    sub rsp, 264",
     ".set slot, 0",
     ".irp register, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",

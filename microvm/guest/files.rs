@@ -139,7 +139,8 @@ impl Files {
             Descriptor::Zero => (S_IFCHR | 0o666, ZERO_DEVICE),
             _ => (S_IFIFO | 0o600, 0),
         };
-        // struct stat (arch/x86/include/uapi/asm/stat.h) in words: 2 st_nlink, 3 st_mode and st_uid, 5 st_rdev, 7 st_blksize.
+        // struct stat (arch/x86/include/uapi/asm/stat.h) in words: 2 st_nlink, 3 st_mode and st_uid, 5 st_rdev,
+        // 7 st_blksize.
         let mut stat = [0u64; STAT_WORDS];
         (stat[2], stat[3], stat[5], stat[7]) = (1, mode, device, 4096);
         user::write(to, stat)?;

@@ -1,8 +1,8 @@
 //! brk, mmap and what belongs to them, in the area between the program's image and the stack guard.
 //!
-//! The area is mapped, readable, writable and executable, from the start; these calls only keep books. So protections
-//! are accepted and not enforced, and an unmapped page can still be touched: the boundary is the machine, not the page.
-//! Invariant: what a call hands out is zero.
+//! The area is mapped, readable, writable and executable, from the start; these calls only keep books. So
+//! protections are accepted and not enforced, and an unmapped page can still be touched: the boundary is the
+//! machine, not the page. Invariant: what a call hands out is zero.
 
 use crate::errno::{EINVAL, ENODEV, ENOMEM, Result};
 use crate::layout::PAGE_SIZE;

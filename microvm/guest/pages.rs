@@ -1,7 +1,7 @@
 //! Which pages of the program's heap area are in use: a bitmap, and a second one of pages that were used before.
 //!
-//! Pages are counted from address 0. Invariant: a page that is handed out is either fresh, hence zero since the machine
-//! began, or the caller is told to zero it. The caller keeps every range inside the heap area.
+//! Pages are counted from address 0. Invariant: a page that is handed out is either fresh, hence zero since the
+//! machine began, or the caller is told to zero it. The caller keeps every range inside the heap area.
 
 /// Pages in the largest guest (`layout::MAX_MEMORY`).
 const PAGES: usize = 1 << 19;

@@ -1,7 +1,7 @@
 //! Access to the program's memory, and to what the VMM told the kernel.
 //!
-//! Invariant: a range is looked at only after it was found to lie between `layout::USER_BASE` and the end of memory, outside
-//! the stack guard, so a bad pointer is EFAULT to the program and never a fault of the kernel.
+//! Invariant: a range is looked at only after it was found to lie between `layout::USER_BASE` and the end of
+//! memory, outside the stack guard, so a bad pointer is EFAULT to the program and never a fault of the kernel.
 
 use core::ptr;
 

@@ -71,7 +71,11 @@ impl Config {
 
 /// A memory size that the guest's map has no place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a guest of {bytes} bytes is not possible; choose a multiple of 2 MiB between {} and {} MiB", MIN_MEMORY >> 20, MAX_MEMORY >> 20)]
+#[error(
+    "a guest of {bytes} bytes is not possible; choose a multiple of 2 MiB between {} and {} MiB",
+    MIN_MEMORY >> 20,
+    MAX_MEMORY >> 20
+)]
 pub struct MemorySizeError {
     bytes: u64,
 }

@@ -1,8 +1,8 @@
 //! Checks a program's ELF file before anything is loaded.
 //!
-//! Invariant: a [`Program`] lies wholly between `layout::USER_BASE` and the end it was checked against, its segments
-//! ascend without overlap, and its entry point is inside one of them. The ELF specification names the fields; the loading itself
-//! is linux-loader's.
+//! Invariant: a [`Program`] lies wholly between `layout::USER_BASE` and the end it was checked against, its
+//! segments ascend without overlap, and its entry point is inside one of them. The ELF specification names the
+//! fields; the loading itself is linux-loader's.
 
 use std::io;
 use std::os::unix::fs::FileExt;

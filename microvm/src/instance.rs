@@ -1,7 +1,7 @@
 //! A running machine, as its launcher sees it.
 //!
-//! Invariant: the VMM process is a child that has not been reaped as long as `exit` is none, so its pid is its own; on
-//! drop it is killed and reaped. What it reports is read without waiting and bounded.
+//! Invariant: the VMM process is a child that has not been reaped as long as `exit` is none, so its pid is its
+//! own; on drop it is killed and reaped. What it reports is read without waiting and bounded.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -119,8 +119,8 @@ impl Instance {
         kill(self.pid, Signal::SIGKILL).map_err(Error::host("kill"))
     }
 
-    /// Waits for the end. Again, after the end, it says the same. A guest that fills the pipe of its output waits for a
-    /// reader: read `stdout` first, or set a deadline.
+    /// Waits for the end. Again, after the end, it says the same. A guest that fills the pipe of its output
+    /// waits for a reader: read `stdout` first, or set a deadline.
     pub fn wait(&mut self) -> Result<Exit, Error> {
         self.reap(0)?.ok_or_else(|| Error::Report("wait4 returned before the end".into()))
     }

@@ -1,8 +1,9 @@
 //! Starts VMM processes.
 //!
-//! The VMM is a small static executable embedded in this library. A launcher puts it into sealed memory once; every
-//! start is then a `posix_spawn` of that memory, which copies no page tables of a large caller. Invariant: a descriptor
-//! made here is close-on-exec, so that no other child of the caller can hold an instance's pipes open.
+//! The VMM is a small static executable embedded in this library. A launcher puts it into sealed memory once;
+//! every start is then a `posix_spawn` of that memory, which copies no page tables of a large caller.
+//! Invariant: a descriptor made here is close-on-exec, so that no other child of the caller can hold an
+//! instance's pipes open.
 
 use std::ffi::{CString, NulError, OsString};
 use std::fs::{File, OpenOptions};
@@ -107,8 +108,8 @@ impl Launcher {
         Ok(Launcher { executable: above_targets(executable.into())? })
     }
 
-    /// Starts a machine. It returns as soon as the VMM process exists; whatever that meets later, such as a program that
-    /// is no static ELF, becomes [`Outcome::VmmError`](crate::Outcome::VmmError).
+    /// Starts a machine. It returns as soon as the VMM process exists; whatever that meets later, such as a
+    /// program that is no static ELF, becomes [`Outcome::VmmError`](crate::Outcome::VmmError).
     ///
     /// The machine is killed when the *thread* that called this ends (prctl(2), PR_SET_PDEATHSIG).
     pub fn start(&self, config: &Config) -> Result<Instance, Error> {

@@ -1,8 +1,8 @@
 //! The guest's memory map: what lies where in guest-physical memory. All values are addresses or sizes in bytes.
 //!
-//! Invariant: virtual equals physical everywhere except at two pages of the first 2 MiB: page 0 is not mapped, so that
-//! a null pointer faults, and [`DOORBELL`] is mapped to [`DOORBELL_GPA`], where there is no memory. The guest kernel
-//! includes this very file, so the two sides cannot disagree.
+//! Invariant: virtual equals physical everywhere except at two pages of the first 2 MiB: page 0 is not mapped,
+//! so that a null pointer faults, and [`DOORBELL`] is mapped to [`DOORBELL_GPA`], where there is no memory. The
+//! guest kernel includes this very file, so the two sides cannot disagree.
 //!
 //! ```text
 //! 0x000000  not mapped

@@ -1,7 +1,8 @@
 //! Asks this host's KVM, with a tiny guest, what kind it is.
 //!
-//! Two questions decide what can run here, and no name answers them: does SYSCALL enter ring 0, and how fast is ring 0?
-//! Hardware virtualization runs both natively; a KVM without it may emulate ring 0 instruction by instruction.
+//! Two questions decide what can run here, and no name answers them: does SYSCALL enter ring 0, and how fast is
+//! ring 0? Hardware virtualization runs both natively; a KVM without it may emulate ring 0 instruction by
+//! instruction.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -16,8 +17,8 @@ use crate::layout::{DOORBELL, DOORBELL_GPA, MIN_MEMORY, SYSCALL_ENTRY, USER_BASE
 use crate::vmm::Error;
 use crate::vmm::machine::{create_vm, kvm_error, map_memory, open_kvm, set_registers};
 
-/// Above this, ring 0 is no emulator: the fastest known one makes 2 million instructions a second, the slowest processor
-/// with virtualization hundreds of millions.
+/// Above this, ring 0 is no emulator: the fastest known one makes 2 million instructions a second, the slowest
+/// processor with virtualization hundreds of millions.
 const NATIVE_PER_SECOND: f64 = 50e6;
 /// Turns of the first timed loop: 5 ms where ring 0 is emulated.
 const FEW_TURNS: u64 = 4_000;

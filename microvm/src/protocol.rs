@@ -1,8 +1,9 @@
 //! What the VMM and the guest kernel say to each other: the contents of [`SHARED_PAGE`].
 //!
-//! The VMM fills in [`BootInfo`] before the first instruction. For a request the guest fills in [`Mailbox`] and stores
-//! the request's number (32 bits) at the doorbell; the VMM answers in `result` before the guest goes on. Invariant:
-//! every field is a little-endian `u64`, and the VMM believes none of them. The guest kernel includes this very file.
+//! The VMM fills in [`BootInfo`] before the first instruction. For a request the guest fills in [`Mailbox`] and
+//! stores the request's number (32 bits) at the doorbell; the VMM answers in `result` before the guest goes on.
+//! Invariant: every field is a little-endian `u64`, and the VMM believes none of them. The guest kernel
+//! includes this very file.
 
 use crate::layout::SHARED_PAGE;
 

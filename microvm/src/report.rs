@@ -1,8 +1,8 @@
 //! What a VMM process tells its launcher: lines of text on a pipe of its own.
 //!
-//! The first part is written when the guest's first output is on its way, so that it delays nothing; the second at the end.
-//! All times are CLOCK_MONOTONIC in nanoseconds. Invariant: [`decode`] takes back what [`Part`] displays, and no input makes
-//! it fail with anything but a message.
+//! The first part is written when the guest's first output is on its way, so that it delays nothing; the second
+//! at the end. All times are CLOCK_MONOTONIC in nanoseconds. Invariant: [`decode`] takes back what [`Part`]
+//! displays, and no input makes it fail with anything but a message.
 
 use std::collections::BTreeMap;
 use std::fmt;

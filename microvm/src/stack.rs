@@ -189,16 +189,12 @@ mod tests {
                     at::ENTRY => prop_assert_eq!(reader.word(at + 1), program.entry),
                     at::EXECFN => prop_assert_eq!(&reader.text(reader.word(at + 1)), &args[0]),
                     at::PLATFORM => prop_assert_eq!(reader.text(reader.word(at + 1)), b"x86_64".to_vec()),
-                    _ => continue_counting(&mut seen),
+                    _ => seen += 1,
                 }
                 at += 2;
             }
             prop_assert_eq!(seen, 14);
         }
-    }
-
-    fn continue_counting(seen: &mut u32) {
-        *seen += 1;
     }
 
     #[test]

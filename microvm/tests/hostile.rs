@@ -1,7 +1,7 @@
 //! What guests that mean harm can do: end themselves, in a way that has a name.
 //!
-//! The programs are raw machine code. They run in the same address space as the guest kernel, so they can do whatever a
-//! hostile kernel could.
+//! The programs are raw machine code. They run in the same address space as the guest kernel, so they can do
+//! whatever a hostile kernel could.
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod common;
@@ -162,7 +162,8 @@ fn other_physical_addresses_hold_nothing() {
     if !has_kvm() {
         return;
     }
-    // Map 0x1000000 to a large page at each address, then read there. Present, writable, user, accessed, dirty, large.
+    // Map 0x1000000 to a large page at each address, then read there. Present, writable, user, accessed, dirty,
+    // large.
     for physical in [MEMORY, 0xa000_0000, 0xfee0_0000, 0xd020_0000] {
         let entry = physical | 0xe7;
         let code = [store_64(PAGE_DIRECTORIES + 8 * 8, entry), load(0x100_0000), UD2.to_vec()].concat();

@@ -142,7 +142,8 @@ fn the_guests_monotonic_clock_is_the_hosts() {
         instance.stdout.read_exact(&mut line).unwrap();
         let after = monotonic_ns();
         let guest: u64 = std::str::from_utf8(&line).unwrap().trim().parse().unwrap();
-        // The clocks were read one after the other when the machine was set up; the VMM may have been held up meanwhile.
+        // The clocks were read one after the other when the machine was set up; the VMM may have been held up
+        // meanwhile.
         let slack = 5_000_000;
         assert!((before - slack..after + slack).contains(&guest), "{before} {guest} {after}");
     }

@@ -44,8 +44,8 @@ fn state_components(entry: &kvm_cpuid_entry2) -> u64 {
     u64::from(entry.edx) << 32 | u64::from(entry.eax)
 }
 
-/// Whether the host's processor has WRFSBASE and its kin. KVM lets a guest use them exactly then, even a KVM that does not
-/// say so in its list.
+/// Whether the host's processor has WRFSBASE and its kin. KVM lets a guest use them exactly then, even a KVM
+/// that does not say so in its list.
 pub fn host_has_fsgsbase() -> bool {
     let [highest, leaf_7] = [0, 7].map(|leaf| core::arch::x86_64::__cpuid_count(leaf, 0));
     highest.eax >= 7 && leaf_7.ebx & LEAF_7_EBX_FSGSBASE != 0

@@ -1,7 +1,7 @@
 //! Interrupt descriptor table (SDM volume 3, section 6.14).
 //!
-//! Invariant: every exception goes to the guest kernel's stub of its number, in ring 0, on a stack of its own, so that
-//! a fault can be reported whatever the stack pointer was. There are no interrupts in this guest.
+//! Invariant: every exception goes to the guest kernel's stub of its number, in ring 0, on a stack of its own,
+//! so that a fault can be reported whatever the stack pointer was. There are no interrupts in this guest.
 
 use kvm_bindings::kvm_dtable;
 use vm_memory::{GuestMemoryError, GuestMemoryMmap};

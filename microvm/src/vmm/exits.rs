@@ -1,7 +1,7 @@
 //! The loop around KVM_RUN.
 //!
-//! Invariant: only a store to the doorbell lets the guest go on; every other exit ends it with an outcome that says what
-//! it did.
+//! Invariant: only a store to the doorbell lets the guest go on; every other exit ends it with an outcome that
+//! says what it did.
 
 use std::collections::BTreeMap;
 
@@ -115,8 +115,8 @@ impl Machine {
     }
 
     fn internal_error(&mut self) -> Outcome {
-        // SAFETY: the exit reason is KVM_EXIT_INTERNAL_ERROR, for which KVM fills in this member of the union; and any
-        // bits make a u32.
+        // SAFETY: the exit reason is KVM_EXIT_INTERNAL_ERROR, for which KVM fills in this member of the union;
+        // and any bits make a u32.
         let suberror = unsafe { self.vcpu.get_kvm_run().__bindgen_anon_1.internal.suberror };
         let name = match suberror {
             kvm_bindings::KVM_INTERNAL_ERROR_EMULATION => "an instruction that it cannot emulate",

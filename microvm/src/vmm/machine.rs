@@ -1,7 +1,7 @@
 //! One virtual machine: memory, KVM objects and a vCPU that is ready for its first instruction.
 //!
-//! Invariant: the steps run in the order of [`Machine::new`], which is also the cheapest: a memory slot added before the
-//! vCPU, and no interrupt controller, spare KVM a grace period of several milliseconds.
+//! Invariant: the steps run in the order of [`Machine::new`], which is also the cheapest: a memory slot added
+//! before the vCPU, and no interrupt controller, spare KVM a grace period of several milliseconds.
 
 use std::fs::File;
 use std::io::Cursor;

@@ -1,5 +1,5 @@
-//! The virtual machine monitor: what the `microvm-vmm` process does. It is public for that binary, the benches and the
-//! tests; a caller wants [`Launcher`](crate::Launcher).
+//! The virtual machine monitor: what the `microvm-vmm` process does. It is public for that binary, the benches
+//! and the tests; a caller wants [`Launcher`](crate::Launcher).
 //!
 //! Invariant: nothing that a guest does makes this code panic, allocate without bound or touch memory that is not the
 //! guest's; every way out of the loop is an [`Outcome`](crate::Outcome).

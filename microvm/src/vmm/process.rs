@@ -1,8 +1,9 @@
 //! The `microvm-vmm` process from its first line to its last.
 //!
-//! Its arguments are an agreement with [`Launcher`](crate::Launcher) and no user interface: the launcher's pid, the guest's
-//! memory in bytes, the deadline in nanoseconds (0: none), the number of cgroup files, those files, the program, its
-//! arguments. The environment is the program's. Descriptors 0, 1, 2 are the guest's console, 3 takes the report.
+//! Its arguments are an agreement with [`Launcher`](crate::Launcher) and no user interface: the launcher's pid,
+//! the guest's memory in bytes, the deadline in nanoseconds (0: none), the number of cgroup files, those files,
+//! the program, its arguments. The environment is the program's. Descriptors 0, 1, 2 are the guest's console, 3
+//! takes the report.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
