@@ -31,8 +31,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) parent: BorrowedFd<'a>,
     /// Where standard input, output and error come from; `None` leaves the caller's.
     pub(crate) stdio: [Option<RawFd>; 3],
-    /// `cgroup.procs` files of v1 hierarchies, open for writing.
-    pub(crate) cgroup_procs: Vec<RawFd>,
+    /// `tasks` files of v1 hierarchies, open for writing.
+    pub(crate) cgroup_tasks: Vec<RawFd>,
     pub(crate) new_cgroup_namespace: bool,
     pub(crate) user_map: Option<UserMap>,
     pub(crate) new_network: bool,
@@ -83,7 +83,7 @@ fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     prctl::set_pdeathsig(Signal::SIGKILL).or_fail("ask to die with the caller")?;
 
     // Before everything that allocates, so that it is charged to the instance.
-    if !plan.cgroup_procs.is_empty() || plan.new_cgroup_namespace {
+    if !plan.cgroup_tasks.is_empty() || plan.new_cgroup_namespace {
         plan.report.begin(Step::Cgroup);
         join_cgroups(plan)?;
         plan.report.end(Step::Cgroup);
@@ -133,7 +133,7 @@ fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
 
 /// Joins by writing "0", which means the writer: moving a process from outside waits for an RCU grace period.
 fn join_cgroups(plan: &Plan<'_>) -> Result<(), Failure> {
-    for fd in &plan.cgroup_procs {
+    for fd in &plan.cgroup_tasks {
         sys::write(*fd, b"0").or_fail("join the cgroup")?;
     }
     // Only now, not by a flag of the clone: a cgroup namespace is rooted where its first process sits when

@@ -97,7 +97,9 @@ fn step_advice(errno: Errno) -> &'static str {
 
 fn exec_advice(errno: Errno) -> &'static str {
     match errno {
-        Errno::ENOENT => "; check the path as seen inside, and that the program is static (needs no interpreter)",
+        Errno::ENOENT => {
+            "; check the path as seen inside, and that the program is static (needs no interpreter)"
+        }
         Errno::EACCES => "; make it executable (chmod +x), on a file system mounted without noexec",
         Errno::ENOEXEC => "; it must be an ELF file for this machine",
         Errno::ETXTBSY => "; someone is still writing to it",
@@ -111,4 +113,3 @@ fn wait_advice(errno: Errno) -> &'static str {
         _ => "",
     }
 }
-

@@ -19,7 +19,9 @@
 //! ```
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!("container speaks to Linux on x86-64 only: its clone3 entry and seccomp list are per architecture");
+compile_error!(
+    "container speaks to Linux on x86-64 only: its clone3 entry and seccomp list are per architecture"
+);
 
 pub mod cgroup;
 mod child;

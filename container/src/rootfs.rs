@@ -40,14 +40,8 @@ enum Devices {
 }
 
 /// Name and minor number; all have major number 1 ("mem") but tty, 5 (Linux' admin-guide/devices.txt).
-const NODES: [(&str, u64, u64); 6] = [
-    ("null", 1, 3),
-    ("zero", 1, 5),
-    ("full", 1, 7),
-    ("random", 1, 8),
-    ("urandom", 1, 9),
-    ("tty", 5, 0),
-];
+const NODES: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// The same nodes for `mount(2)`: on the host, and relative to the root.
 const BINDS: [(&CStr, &CStr); 6] = [

@@ -36,7 +36,7 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
         report: Report::new(),
         parent: parent.as_fd(),
         stdio: child_ends.each_ref().map(|end| end.as_ref().map(AsRawFd::as_raw_fd)),
-        cgroup_procs: join.map_or(Vec::new(), |join| join.v1_files().map(AsRawFd::as_raw_fd).collect()),
+        cgroup_tasks: join.map_or(Vec::new(), |join| join.v1_files().map(AsRawFd::as_raw_fd).collect()),
         new_cgroup_namespace: spec.namespaces.contains(Namespaces::CGROUP),
         user_map: spec.namespaces.contains(Namespaces::USER).then(user_map),
         new_network: spec.namespaces.contains(Namespaces::NET),
@@ -69,7 +69,9 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
         (step, failure) => {
             instance.wait()?;
             Err(match failure {
-                Some(failure) => Error::Step { step: step.name(), doing: failure.doing, errno: failure.errno },
+                Some(failure) => {
+                    Error::Step { step: step.name(), doing: failure.doing, errno: failure.errno }
+                }
                 None => Error::Killed { step: step.name() },
             })
         }

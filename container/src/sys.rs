@@ -67,7 +67,9 @@ impl SignalMask {
         let mut old = 0_u64;
         // SAFETY: both pointers are to 8 bytes, the size the kernel is told (64 signals). The call cannot
         // fail with a valid `how` and valid pointers.
-        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &self.0, &mut old, size_of::<u64>()) };
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &self.0, &mut old, size_of::<u64>())
+        };
         Self(old)
     }
 }
@@ -91,8 +93,10 @@ pub(crate) fn pidfd_of_self() -> Result<OwnedFd, Errno> {
 pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: c_int) -> Result<(), Errno> {
     let no_info = ptr::null::<c_void>();
     // SAFETY: a null siginfo is allowed and means "as kill(2) would".
-    Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) })
-        .map(drop)
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0)
+    })
+    .map(drop)
 }
 
 /// Whether `fd` is readable or hung up right now.

@@ -32,9 +32,9 @@ pub fn user_namespaces_available() -> Result<(), String> {
         Ok(_) | Err(Error::Exec { errno: Errno::EACCES, .. }) => return Ok(()),
         Err(error) => error,
     };
-    let knob = KNOBS.iter().find(|(path, forbids, _)| {
-        fs::read_to_string(path).is_ok_and(|value| value.trim() == *forbids)
-    });
+    let knob = KNOBS
+        .iter()
+        .find(|(path, forbids, _)| fs::read_to_string(path).is_ok_and(|value| value.trim() == *forbids));
     Err(match knob {
         Some((path, value, command)) => {
             format!("user namespaces are forbidden here ({path} is {value}); allow them: {command}")

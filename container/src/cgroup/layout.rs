@@ -340,7 +340,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let own = temp.path().join("slice/scope");
         fs::create_dir_all(&own).unwrap();
-        for (dir, control) in [(temp.path(), "memory pids cpu"), (&temp.path().join("slice"), "memory pids")] {
+        for (dir, control) in [(temp.path(), "memory pids cpu"), (&temp.path().join("slice"), "memory pids")]
+        {
             fs::write(dir.join("cgroup.controllers"), "memory pids cpu").unwrap();
             fs::write(dir.join("cgroup.subtree_control"), control).unwrap();
         }

@@ -47,7 +47,9 @@ pub enum Error {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "; run as root, or have a cgroup delegated (systemd-run --user --scope)",
+        io::ErrorKind::PermissionDenied => {
+            "; run as root, or have a cgroup delegated (systemd-run --user --scope)"
+        }
         io::ErrorKind::AlreadyExists => "; a killed run may have left it: sweep it away, or use another name",
         io::ErrorKind::ResourceBusy => "; processes are still inside",
         _ => "",
@@ -106,6 +108,17 @@ struct Dir {
     controllers: Vec<String>,
 }
 
+impl Dir {
+    /// The file into which a single-threaded process writes "0" to join.
+    ///
+    /// On v1 that is `tasks`, which moves one thread: the kernel then need not hold off every fork of the
+    /// host, as it must for `cgroup.procs` (kernel/cgroup/cgroup.c, `cgroup_procs_write_start`). That
+    /// would wait for an RCU grace period, 10 ms and more.
+    fn join_file(&self) -> PathBuf {
+        self.path.join(if self.version == Version::V1 { "tasks" } else { "cgroup.procs" })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     V1,
@@ -125,7 +138,7 @@ pub struct Cgroup {
 pub struct Join(Arc<Vec<(Version, File)>>);
 
 impl Join {
-    /// `cgroup.procs` of every v1 hierarchy, for the child to write "0" into.
+    /// `tasks` of every v1 hierarchy, for the child to write "0" into.
     pub(crate) fn v1_files(&self) -> impl Iterator<Item = &File> {
         self.0.iter().filter(|(version, _)| *version == Version::V1).map(|(_, file)| file)
     }
@@ -153,7 +166,7 @@ impl Cgroup {
         let files = cgroup.dirs.iter().map(|dir| {
             let (path, file) = match dir.version {
                 Version::V1 => {
-                    let path = dir.path.join("cgroup.procs");
+                    let path = dir.join_file();
                     (path.clone(), OpenOptions::new().write(true).open(path))
                 }
                 Version::V2 => (dir.path.clone(), File::open(&dir.path)),
@@ -171,7 +184,7 @@ impl Cgroup {
 
     /// The files into which a single-threaded process writes "0" to join by itself.
     pub fn join_files(&self) -> Vec<PathBuf> {
-        self.dirs.iter().map(|dir| dir.path.join("cgroup.procs")).collect()
+        self.dirs.iter().map(Dir::join_file).collect()
     }
 
     /// Memory charged now.
@@ -344,18 +357,17 @@ mod tests {
         assert!(text("memory.swap.max").starts_with('0'));
         assert_eq!(text("cpu.max"), "50000 100000");
         assert_eq!(text("pids.max"), "7");
-        std::mem::forget(cgroup);
     }
 
     #[test]
     fn v2_use_is_read_with_and_without_what_older_kernels_lack() {
         let stat = "anon 10\nfile 20\nkernel 30\nkernel_stack 5\nfile_mapped 1\n";
-        let files = [("memory.current", "60\n"), ("memory.stat", stat), ("cpu.stat", "usage_usec 5\nuser_usec 3\n")];
+        let files =
+            [("memory.current", "60\n"), ("memory.stat", stat), ("cpu.stat", "usage_usec 5\nuser_usec 3\n")];
         let (_temp, cgroup) = fake(Version::V2, &files);
         let expected = MemoryUse { current: 60, peak: None, anon: 10, file: 20, kernel: Some(30) };
         assert_eq!(cgroup.memory().unwrap(), expected);
         assert_eq!(cgroup.cpu_usage().unwrap(), Some(Duration::from_micros(5)));
-        std::mem::forget(cgroup);
     }
 
     #[test]
@@ -365,6 +377,5 @@ mod tests {
             let limits = Limits { cpu: Some(cpus), ..Limits::default() };
             assert!(matches!(cgroup.limit(&limits), Err(Error::BadCpuLimit(_))), "{cpus}");
         }
-        std::mem::forget(cgroup);
     }
 }

@@ -66,7 +66,8 @@ pub(super) fn kill_all(dir: &Path) {
         let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
         let pids = text.lines().filter_map(|line| line.parse::<i32>().ok());
         // 0 stands for a process of another pid namespace; kill(0) would hit our own process group.
-        let pids: Vec<Pid> = pids.map(Pid::from_raw).filter(|pid| pid.as_raw() > 0 && *pid != getpid()).collect();
+        let pids: Vec<Pid> =
+            pids.map(Pid::from_raw).filter(|pid| pid.as_raw() > 0 && *pid != getpid()).collect();
         if pids.is_empty() || Instant::now() > end {
             return;
         }

@@ -87,15 +87,9 @@ fn default_rules() -> Result<Table, Error> {
     let mut special = vec![
         // The flags are in memory, out of a filter's sight. ENOSYS makes libc fall back to clone.
         (libc::SYS_clone3, Verdict::Errno(libc::ENOSYS)),
-        (
-            libc::SYS_clone,
-            rules(libc::SYS_clone, vec![on_first(Qword, MaskedEq(CLONE_NAMESPACES), 0)?])?,
-        ),
+        (libc::SYS_clone, rules(libc::SYS_clone, vec![on_first(Qword, MaskedEq(CLONE_NAMESPACES), 0)?])?),
         // AF_VSOCK would speak to the hypervisor around the network namespace.
-        (
-            libc::SYS_socket,
-            rules(libc::SYS_socket, vec![on_first(Dword, Ne, libc::AF_VSOCK as u64)?])?,
-        ),
+        (libc::SYS_socket, rules(libc::SYS_socket, vec![on_first(Dword, Ne, libc::AF_VSOCK as u64)?])?),
     ];
     // PER_LINUX, PER_LINUX32, each also with UNAME26, and the question which it is (personality(2)).
     let personalities = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
