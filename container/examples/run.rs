@@ -70,6 +70,12 @@ fn run() -> Result<u8, Error> {
         }
     };
     spec = Spec { stdin: Stdio::Inherit, stdout: Stdio::Inherit, ..spec.args(args) };
+    // What a killed run left, known by its process id. That it cannot be removed is not this run's business.
+    let is_stale = |name: &str| {
+        let pid = name.strip_prefix("container-run-");
+        pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+    };
+    let _ = container::cgroup::sweep("container-run-", is_stale);
     let cgroup = match Cgroup::create(&format!("container-run-{}", std::process::id()), &limits) {
         Ok(cgroup) => Some(cgroup),
         Err(error) if limits == Limits::default() => {

@@ -14,7 +14,7 @@ pub enum Error {
         /// Which string.
         what: &'static str,
     },
-    /// The spec contradicts itself in a way that would change the host.
+    /// The spec contradicts itself; following it would change the host or fall short.
     #[error("{0}")]
     Contradiction(&'static str),
     /// The parent side could not prepare.

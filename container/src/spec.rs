@@ -1,6 +1,6 @@
 //! What to start and how isolated: plain data, nothing happens here.
 //!
-//! Invariant: the default [`Spec`] asks for no isolation; every field adds one kernel mechanism.
+//! Invariant: [`Spec::process`] asks for no isolation; every field adds one kernel mechanism.
 
 use std::ffi::OsString;
 use std::ops::BitOr;

@@ -78,10 +78,16 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
     }
 }
 
-/// Refuses specs whose steps would change the host instead of the instance.
+/// Refuses specs whose steps would change the host instead of the instance, or cannot do what they say.
 fn check(spec: &Spec) -> Result<(), Error> {
     if matches!(spec.root, Root::Pivot(_)) && !spec.namespaces.contains(Namespaces::MOUNT) {
         return Err(Error::Contradiction("a pivoted root needs a mount namespace: add Namespaces::MOUNT"));
+    }
+    if matches!(&spec.root, Root::Chroot(rootfs) if !rootfs.binds().is_empty()) {
+        return Err(Error::Contradiction(
+            "this rootfs has no device nodes and a chroot cannot bind any: prepare it as root, in a directory \
+             whose file system is not mounted nodev",
+        ));
     }
     if spec.hostname.is_some() && !spec.namespaces.contains(Namespaces::UTS) {
         return Err(Error::Contradiction("a host name needs a UTS namespace: add Namespaces::UTS"));
