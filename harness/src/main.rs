@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! Entry of `bench`: parses, dispatches, and turns the outcome into an exit status.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use harness::cli::{Cli, Command};
+use harness::command::{clean, doctor, list, report, run};
+use harness::status::{self, Outcome};
+use tracing::level_filters::LevelFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.verbose);
+    match dispatch(cli.command) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            harness::output::note(&format!("error: {error:#}"));
+            status::of(&error).into()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::All(args) => return run::run(&harness::experiment::ALL, &args),
+        Command::Run { experiments, args } => {
+            let experiments: Vec<_> = experiments.into_iter().map(Into::into).collect();
+            return run::run(&experiments, &args);
+        }
+        Command::List(json) => list::list(json)?,
+        Command::Doctor(json) => doctor::doctor(json)?,
+        Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
+        Command::Clean(json) => clean::clean(json)?,
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Diagnostics go to stderr, by default only warnings.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
+}

@@ -8,7 +8,7 @@ mod analysis;
 mod axis;
 mod canvas;
 mod charts;
-mod format;
+pub mod format;
 mod page;
 mod palette;
 mod png;

@@ -1,0 +1,91 @@
+//! `container`: all namespaces, a cgroup with limits, a read-only root, no capabilities, a seccomp
+//! filter. `container-noseccomp` leaves only the filter out: what differs is the filter's price.
+
+use anyhow::{Context, Result};
+use container::{Rootfs, Spec};
+use results::Experiment;
+
+use super::native::{Native, new_cgroup};
+use super::{Backend, Details, Instance, Job};
+use crate::scratch::{CgroupNames, Scratch};
+
+/// A container built from Linux primitives.
+#[derive(Debug)]
+pub struct Container {
+    filtered: bool,
+    spec: Option<Spec>,
+    cgroups: Option<CgroupNames>,
+}
+
+impl Container {
+    /// With the default seccomp filter.
+    pub fn filtered() -> Self {
+        Self { filtered: true, spec: None, cgroups: None }
+    }
+
+    /// Without it.
+    pub fn unfiltered() -> Self {
+        Self { filtered: false, ..Self::filtered() }
+    }
+}
+
+impl Backend for Container {
+    fn name(&self) -> &'static str {
+        if self.filtered { "container" } else { "container-noseccomp" }
+    }
+
+    fn summary(&self) -> &'static str {
+        if self.filtered {
+            "namespaces, cgroup limits, pivoted read-only root, no capabilities, seccomp filter"
+        } else {
+            "the same container without the seccomp filter: shows what the filter costs"
+        }
+    }
+
+    fn probe(&self) -> Result<Details, String> {
+        let root = nix::unistd::geteuid().is_root();
+        if !root {
+            container::user_namespaces_available().map_err(|why| {
+                format!("not root, and user namespaces cannot be used: {why}; run as root or allow them (`bench doctor`)")
+            })?;
+        }
+        let namespaces =
+            if root { "mount pid net uts ipc cgroup" } else { "user mount pid net uts ipc cgroup" };
+        let cgroups = crate::host::cgroup_generation().to_owned();
+        let seccomp = if self.filtered { "the default list of the OCI runtimes" } else { "none" };
+        Ok([
+            ("isolation", namespaces.to_owned()),
+            ("kernel", "the host's".to_owned()),
+            ("cgroups", cgroups),
+            ("seccomp", seccomp.to_owned()),
+            ("capabilities", "none".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into())
+    }
+
+    fn prepare(&mut self, scratch: &Scratch) -> Result<()> {
+        let dir = scratch.dir().join(self.name());
+        let rootfs =
+            Rootfs::prepare(&dir, "workload", workloads::AGENT).context("prepare the root file system")?;
+        let mut spec = Spec::container(&rootfs);
+        if !self.filtered {
+            spec.seccomp = None;
+        }
+        self.spec = Some(spec);
+        self.cgroups = Some(scratch.cgroup_names());
+        Ok(())
+    }
+
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
+        let spec = self.spec.clone().context("the backend was not prepared")?;
+        // Its cgroup is part of what it is: made for every instance, within the measured time.
+        let cgroup = new_cgroup(&mut self.cgroups, job)?;
+        Native::start(spec, job, Some(cgroup))
+    }
+
+    fn joins(&self, experiment: Experiment) -> bool {
+        // Loading the filter hardly shows elsewhere; its price is paid per call.
+        self.filtered || experiment == Experiment::Syscalls
+    }
+}

@@ -1,0 +1,100 @@
+//! A backend is a way to run the agent. An experiment sees only the two traits below and never
+//! asks which backend it holds; adding one is a file here and a line in [`all`].
+//!
+//! Times are `CLOCK_MONOTONIC` nanoseconds of the host, sizes are bytes.
+
+mod container;
+mod footprint;
+mod microvm;
+mod native;
+mod process;
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use anyhow::Result;
+use results::{Experiment, Metric};
+
+use crate::scratch::Scratch;
+
+/// Facts about a backend for the results: what isolates it, which limits hold.
+pub type Details = BTreeMap<String, String>;
+
+/// What an instance is to run, and under which limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// Arguments of the agent: the workload's name and its options.
+    pub args: &'a [&'a str],
+    /// Memory limit: the guest's size, the cgroup's limit.
+    pub memory_bytes: u64,
+    /// Whether the instance must sit in a cgroup of its own even if the backend needs none, so that
+    /// memory and limits are accounted alike. Creating that cgroup is part of [`Backend::start`],
+    /// hence never asked for where the start is what is timed.
+    pub accounted: bool,
+}
+
+/// A way to run the agent.
+pub trait Backend {
+    /// Stable name, as on the command line and in the results.
+    fn name(&self) -> &'static str;
+
+    /// One line for `bench list`.
+    fn summary(&self) -> &'static str;
+
+    /// Whether this host can run it: facts about how it runs, or the reason why it cannot.
+    fn probe(&self) -> Result<Details, String>;
+
+    /// One-time, untimed work that later starts share.
+    fn prepare(&mut self, scratch: &Scratch) -> Result<()>;
+
+    /// Starts one instance and returns as soon as it runs on its own.
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>>;
+
+    /// Whether it has something to say in this experiment when nobody asked for it by name.
+    fn joins(&self, _experiment: Experiment) -> bool {
+        true
+    }
+}
+
+/// One started process, container or VM. Dropping it kills and reaps whatever is left of it.
+pub trait Instance {
+    /// Where its events arrive.
+    fn stdout(&self) -> BorrowedFd<'_>;
+
+    /// The stretches of the start so far: name and end of each, in order.
+    fn phases(&mut self) -> Vec<(String, u64)>;
+
+    /// What it occupies now, in bytes; a metric that this host cannot tell carries the reason.
+    fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)>;
+
+    /// Asks it to end (closes its standard input), waits, reaps and removes all of it; kills it at
+    /// the deadline.
+    fn stop(&mut self, deadline: Duration) -> Result<Ended>;
+}
+
+/// What is known of an instance once nothing of it is left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// User and system time over its life, as reaped.
+    pub cpu_time: Duration,
+    /// How it ended, if not by exit status 0.
+    pub failure: Option<String>,
+    /// Calls of the agent that the guest kernel does not know; `None` where the host's kernel serves.
+    pub unknown_syscalls: Option<u64>,
+}
+
+/// Every backend, in the order of the tables: the baseline first.
+pub fn all() -> Vec<Box<dyn Backend>> {
+    vec![
+        Box::new(process::Process::new()),
+        Box::new(container::Container::filtered()),
+        Box::new(container::Container::unfiltered()),
+        Box::new(microvm::MicroVm::new()),
+    ]
+}
+
+/// Names of all backends.
+pub fn names() -> Vec<&'static str> {
+    all().iter().map(|backend| backend.name()).collect()
+}

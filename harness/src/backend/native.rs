@@ -1,0 +1,87 @@
+//! An instance that the host's kernel serves: a bare process or a container. They start on the same
+//! path (the `container` crate with nothing or everything isolated) and are observed alike.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use container::cgroup::{Cgroup, Limits};
+use results::Metric;
+
+use super::footprint::Footprint;
+use super::{Ended, Instance, Job};
+use crate::scratch::CgroupNames;
+
+/// The limits of every instance that sits in a cgroup, whatever the backend.
+pub fn limits(job: &Job) -> Limits {
+    Limits { memory: Some(job.memory_bytes), cpu: Some(1.0), pids: Some(64) }
+}
+
+/// A started process or container and its cgroup.
+#[derive(Debug)]
+pub struct Native {
+    // Before the cgroup: it must be gone when the cgroup is removed.
+    instance: container::Instance,
+    cgroup: Option<Cgroup>,
+}
+
+impl Native {
+    /// Starts `spec` with the agent's arguments.
+    pub fn start(mut spec: container::Spec, job: &Job, cgroup: Option<Cgroup>) -> Result<Box<dyn Instance>> {
+        spec.args = job.args.iter().map(Into::into).collect();
+        spec.stderr = container::Stdio::Null;
+        spec.cgroup = cgroup.as_ref().map(Cgroup::join);
+        Ok(Box::new(Self { instance: container::start(&spec)?, cgroup }))
+    }
+}
+
+/// A new cgroup with the limits of the job.
+pub fn new_cgroup(names: &mut Option<CgroupNames>, job: &Job) -> Result<Cgroup> {
+    let names = names.as_mut().context("the backend was not prepared")?;
+    Ok(Cgroup::create(&names.next_name(), &limits(job))?)
+}
+
+impl Instance for Native {
+    fn stdout(&self) -> BorrowedFd<'_> {
+        // Every spec here asks for the pipe.
+        self.instance.stdout.as_ref().expect("standard output is a pipe").as_fd()
+    }
+
+    fn phases(&mut self) -> Vec<(String, u64)> {
+        self.instance.phases().iter().map(|phase| (phase.name.to_owned(), phase.end_ns)).collect()
+    }
+
+    fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)> {
+        let footprint = Footprint::of(self.instance.pid());
+        vec![
+            (Metric::MemoryCurrent, charged(self.cgroup.as_ref())),
+            (Metric::Pss, footprint.as_ref().map(|f| f.pss).map_err(Clone::clone)),
+            (Metric::Uss, footprint.map(|f| f.uss)),
+        ]
+    }
+
+    fn stop(&mut self, deadline: Duration) -> Result<Ended> {
+        drop(self.instance.stdin.take());
+        let exit = match self.instance.wait_timeout(deadline)? {
+            Some(exit) => exit,
+            None => {
+                self.instance.kill();
+                self.instance.wait()?
+            }
+        };
+        if let Some(cgroup) = self.cgroup.take() {
+            cgroup.remove()?;
+        }
+        Ok(Ended {
+            cpu_time: exit.user_time + exit.system_time,
+            failure: (!exit.status.success()).then(|| exit.status.to_string()),
+            unknown_syscalls: None,
+        })
+    }
+}
+
+/// What a cgroup is charged, in bytes.
+pub fn charged(cgroup: Option<&Cgroup>) -> Result<u64, String> {
+    let cgroup = cgroup.ok_or("the instance has no cgroup of its own on this host")?;
+    Ok(cgroup.memory().map_err(|error| error.to_string())?.current)
+}

@@ -1,0 +1,51 @@
+//! `process`: the agent without any isolation, the baseline of every ratio.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use container::Spec;
+
+use super::native::{Native, new_cgroup};
+use super::{Backend, Details, Instance, Job};
+use crate::scratch::{CgroupNames, Scratch};
+
+/// A bare process.
+#[derive(Debug, Default)]
+pub struct Process {
+    agent: Option<PathBuf>,
+    cgroups: Option<CgroupNames>,
+}
+
+impl Process {
+    /// Not yet prepared.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Backend for Process {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a bare process: no isolation, the baseline"
+    }
+
+    fn probe(&self) -> Result<Details, String> {
+        Ok([("isolation", "none"), ("kernel", "the host's")].map(|(k, v)| (k.into(), v.into())).into())
+    }
+
+    fn prepare(&mut self, scratch: &Scratch) -> Result<()> {
+        self.agent = Some(scratch.agent().to_owned());
+        self.cgroups = Some(scratch.cgroup_names());
+        Ok(())
+    }
+
+    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
+        let agent = self.agent.as_ref().context("the backend was not prepared")?;
+        // A host without cgroups can still measure processes; their charge is then `unavailable`.
+        let cgroup = if job.accounted { new_cgroup(&mut self.cgroups, job).ok() } else { None };
+        Native::start(Spec::process(agent), job, cgroup)
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use results::Experiment;
+
+/// What does isolation cost on this machine?
+///
+/// Runs the same static program as a bare process, in a container built from Linux primitives and in
+/// a KVM microVM; measures startup time, memory and system calls; writes a report with charts.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version, about, long_about, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 fine, 1 regression found, 2 wrong usage or bad input, \
+                        3 a required backend could not run, 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say more on stderr; twice for even more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run every experiment on every backend this host can run, then write the report.
+    All(RunArgs),
+    /// Run some experiments, then write the report.
+    Run {
+        /// Which ones.
+        #[arg(required = true, value_name = "EXPERIMENT")]
+        experiments: Vec<ExperimentName>,
+        /// How.
+        #[command(flatten)]
+        args: RunArgs,
+    },
+    /// List backends, experiments and workloads: what is available here and, if not, why.
+    List(JsonArg),
+    /// Say what this host can measure, what will distort the numbers, and the command that mends it.
+    Doctor(JsonArg),
+    /// Render the report again from saved results.
+    Report {
+        /// Run folders, `run.json` or `journal.jsonl` files, or names below `bench-results`.
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+        /// Write to this folder instead of the run's own (only for a single run).
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Output.
+        #[command(flatten)]
+        json: JsonArg,
+    },
+    /// Remove what a killed run left behind: processes, cgroups, temporary folders.
+    Clean(JsonArg),
+}
+
+/// Output for machines.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct JsonArg {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to run experiments.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Fewer samples: done in about 25 seconds, with wider intervals.
+    #[arg(long, conflicts_with = "thorough")]
+    pub quick: bool,
+
+    /// More samples: about 15 minutes, with narrower intervals.
+    #[arg(long)]
+    pub thorough: bool,
+
+    /// Only these backends, separated by commas (see `bench list`).
+    #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
+    pub backends: Vec<String>,
+
+    /// Only these workloads, separated by commas (see `bench list`).
+    #[arg(long, value_delimiter = ',', value_name = "WORKLOAD")]
+    pub workloads: Vec<String>,
+
+    /// Take exactly this many samples of everything, whatever the time budget.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub samples: Option<u32>,
+
+    /// Stop sampling after this long, e.g. `90s` or `5m`; a minimum of samples is always taken.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub time_budget: Option<Duration>,
+
+    /// Seed of the order of trials and of the bootstrap; random if not given, and recorded.
+    #[arg(long)]
+    pub seed: Option<u64>,
+
+    /// Run instances on this CPU, or `none` to let the kernel choose [default: the last CPU].
+    #[arg(long, value_name = "CPU")]
+    pub pin: Option<PinChoice>,
+
+    /// Folder for the results; the run gets a folder of its own inside.
+    #[arg(long, value_name = "DIR", default_value = "bench-results")]
+    pub out: PathBuf,
+
+    /// Print the results as JSON (the content of run.json) instead of a table.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Fail with status 3 if this backend cannot run here; may be given more than once.
+    #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
+    pub require: Vec<String>,
+}
+
+/// An experiment, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExperimentName {
+    /// Time from the start call to READY, by phase; time to tear down.
+    Startup,
+    /// Memory of an idle instance.
+    Memory,
+    /// Time per system call.
+    Syscalls,
+    /// Computation and the memory system.
+    Cpu,
+}
+
+impl From<ExperimentName> for Experiment {
+    fn from(name: ExperimentName) -> Self {
+        match name {
+            ExperimentName::Startup => Experiment::Startup,
+            ExperimentName::Memory => Experiment::Memory,
+            ExperimentName::Syscalls => Experiment::Syscalls,
+            ExperimentName::Cpu => Experiment::Cpu,
+        }
+    }
+}
+
+/// Where instances run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinChoice {
+    /// On this CPU.
+    Cpu(usize),
+    /// Wherever the kernel puts them.
+    None,
+}
+
+impl FromStr for PinChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            cpu => cpu.parse().map(Self::Cpu).map_err(|_| "expected a CPU number or `none`".to_owned()),
+        }
+    }
+}
+
+/// A time with a unit; a bare number means seconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    const WANTED: &str = "expected a time such as `90s`, `5m` or `1h30m`";
+    let duration = match text.parse::<u32>() {
+        Ok(seconds) => Duration::from_secs(seconds.into()),
+        Err(_) => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|signed| Duration::try_from(signed).ok())
+            .ok_or(WANTED)?,
+    };
+    // Longer than a week is a typing error, and far from every overflow.
+    let week = Duration::from_secs(7 * 24 * 3600);
+    match duration {
+        Duration::ZERO => Err("a budget of no time measures nothing".to_owned()),
+        long if long > week => Err("a budget of over a week".to_owned()),
+        fine => Ok(fine),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_take_units_and_bare_seconds() {
+        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
+        for bad in ["", "0", "0s", "-5s", "soon", "9999999h", "99999999999999999999"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_experiment_has_a_name_on_the_command_line() {
+        let names: Vec<Experiment> =
+            ExperimentName::value_variants().iter().map(|&name| name.into()).collect();
+        assert_eq!(names, crate::experiment::ALL);
+    }
+}

@@ -1,0 +1,60 @@
+//! `bench list`: backends, experiments and workloads; what is available here and, if not, why.
+
+use anyhow::Result;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use serde_json::json;
+
+use crate::backend;
+use crate::cli::JsonArg;
+use crate::experiment::{ALL, plan};
+use crate::output::{print, print_json};
+use crate::progress::name;
+
+/// Prints the lists.
+pub fn list(args: JsonArg) -> Result<()> {
+    let backends: Vec<_> = backend::all().into_iter().map(|b| (b.name(), b.summary(), b.probe())).collect();
+    let plans: Vec<_> = ALL.iter().map(|&id| (name(id), plan(id))).collect();
+    if args.json {
+        return print_json(&json!({
+            "backends": backends.iter().map(|(name, summary, probe)| match probe {
+                Ok(details) => json!({ "name": name, "summary": summary, "status": "ok", "details": details }),
+                Err(why) => json!({ "name": name, "summary": summary, "status": "unavailable", "reason": why }),
+            }).collect::<Vec<_>>(),
+            "experiments": plans.iter().map(|(name, plan)| json!({
+                "name": name,
+                "summary": plan.summary(),
+                "workloads": plan.workloads().iter().map(|w| w.name).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+            "workloads": workloads::CATALOGUE.iter().map(|w| json!({
+                "name": w.name,
+                "summary": w.summary,
+            })).collect::<Vec<_>>(),
+        }));
+    }
+    let mut table = plain();
+    for (name, summary, probe) in &backends {
+        let state = match probe {
+            Ok(_) => "available".to_owned(),
+            Err(why) => format!("unavailable: {why}"),
+        };
+        table.add_row([*name, &state, *summary]);
+    }
+    print(&format!("Backends\n{table}"))?;
+    let mut table = plain();
+    for (name, plan) in &plans {
+        table.add_row([*name, plan.summary()]);
+    }
+    print(&format!("\nExperiments\n{table}"))?;
+    let mut table = plain();
+    for workload in workloads::CATALOGUE {
+        table.add_row([workload.name, workload.summary]);
+    }
+    print(&format!("\nWorkloads\n{table}"))
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}

@@ -1,0 +1,7 @@
+//! The subcommands: each turns its arguments into an outcome and prints.
+
+pub mod clean;
+pub mod doctor;
+pub mod list;
+pub mod report;
+pub mod run;

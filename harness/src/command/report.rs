@@ -1,0 +1,44 @@
+//! `bench report`: renders saved results again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::cli::JsonArg;
+use crate::output::{print, print_json};
+use crate::table;
+
+/// Where runs are looked for that are named without a path.
+const RESULTS: &str = "bench-results";
+
+/// Renders each run into its folder, or a single one into `out`.
+pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()> {
+    if out.is_some() && runs.len() > 1 {
+        bail!("--out takes a single run, not {}: each run's report goes into its own folder", runs.len());
+    }
+    // All are read before anything is written: a bad one among them leaves nothing half-done.
+    let loaded = runs.iter().map(|path| load(path)).collect::<Result<Vec<_>>>()?;
+    let mut rendered = Vec::new();
+    for (dir, run) in &loaded {
+        let dir = out.unwrap_or(dir);
+        reports::render(run, dir).with_context(|| {
+            format!("write the report to {}: is there space, may it be written?", dir.display())
+        })?;
+        rendered.push(dir.join("report.html"));
+        if !args.json {
+            print(&table::tables(run))?;
+            print(&format!("Report: {}", dir.join("report.html").display()))?;
+        }
+    }
+    if args.json { print_json(&json!({ "reports": rendered })) } else { Ok(()) }
+}
+
+/// A run and the folder it is in.
+fn load(named: &Path) -> Result<(PathBuf, results::Run)> {
+    let below = Path::new(RESULTS).join(named);
+    let path = if !named.exists() && below.exists() { &below } else { named };
+    let run = results::load(path)?;
+    let dir = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+    Ok((dir.to_owned(), run))
+}

@@ -1,0 +1,245 @@
+//! `bench all` and `bench run`: measures, saves, renders.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use results::{
+    Backend as BackendRecord, BackendStatus, Config, Experiment, Journal, Run, RunState, SCHEMA_VERSION, Tool,
+};
+
+use crate::backend;
+use crate::cli::{PinChoice, RunArgs};
+use crate::execute::{Contestant, Course, Executor, verdict};
+use crate::experiment::{ALL, Rig, plan};
+use crate::host::fingerprint;
+use crate::interrupt::Interrupt;
+use crate::output::{note, print, print_json};
+use crate::pin::Pin;
+use crate::preset::Preset;
+use crate::progress::Progress;
+use crate::scratch::{self, Scratch};
+use crate::status::{Outcome, RequiredMissing};
+use crate::{select, table};
+
+/// Measures `experiments` as `args` say, and writes results and report.
+pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
+    let experiments = in_order(experiments);
+    check_names(args)?;
+    let preset = Preset::of(args);
+    let pin = match args.pin {
+        Some(PinChoice::None) => Pin::none()?,
+        Some(PinChoice::Cpu(cpu)) => Pin::to(Some(cpu))?,
+        None => Pin::to(None)?,
+    };
+    check_workloads_fit(&experiments, args)?;
+    let interrupt = Interrupt::install()?;
+    sweep();
+
+    let (contestants, records) = contestants(args);
+    require(args, &records)?;
+    let mut contestants = contestants;
+    let header = header(&experiments, args, &preset, &pin, records);
+    let folder = RunFolder::create(&args.out, &header.run_id)?;
+    let scratch = Scratch::create()?;
+    let mut journal = Journal::create(&folder.dir, &header)?;
+    let mut course = Course::Interrupted;
+    contestants.retain_mut(|contestant| prepared(contestant, &scratch, &header, &mut journal));
+    if !interrupt.is_raised() {
+        let mut progress = Progress::new();
+        let rig = Rig { pin, interrupt: &interrupt };
+        let seed = header.config.seed;
+        let wanted = &args.workloads;
+        let journal = &mut journal;
+        let mut executor = Executor { rig, preset: &preset, wanted, seed, journal, progress: &mut progress };
+        let result = executor.run(&experiments, &mut contestants);
+        progress.finish();
+        course = result?;
+    }
+    // Rendering is free to use every CPU again.
+    pin.leave()?;
+    drop(contestants);
+    drop(scratch);
+    finish(journal, course, &folder, args)
+}
+
+/// Closes the journal, renders, prints, and judges.
+fn finish(mut journal: Journal, course: Course, folder: &RunFolder, args: &RunArgs) -> Result<Outcome> {
+    for mut record in journal.run().backends.clone() {
+        if record.status == BackendStatus::Ok {
+            (record.status, record.reason) = verdict(journal.run(), &record.name);
+            journal.backend(&record)?;
+        }
+    }
+    let state = match course {
+        Course::Ended => RunState::Complete,
+        Course::Interrupted => RunState::Interrupted,
+    };
+    let run = journal.finish(state)?;
+    reports::render(&run, &folder.dir).context("write the report")?;
+    results::update_latest(&args.out, &run.run_id)?;
+    if args.json {
+        print_json(&run)?;
+    } else {
+        print(&table::tables(&run))?;
+        print(&format!("\nReport: {}", folder.dir.join("report.html").display()))?;
+    }
+    if course == Course::Interrupted {
+        note("interrupted: what was measured is kept and rendered");
+        return Ok(Outcome::Interrupted);
+    }
+    require(args, &run.backends)?;
+    Ok(Outcome::Fine)
+}
+
+/// Each once, in the order of `bench all`.
+fn in_order(experiments: &[Experiment]) -> Vec<Experiment> {
+    ALL.into_iter().filter(|experiment| experiments.contains(experiment)).collect()
+}
+
+fn check_names(args: &RunArgs) -> Result<()> {
+    select::check("backend", &args.backends, &backend::names())?;
+    select::check("backend", &args.require, &backend::names())?;
+    let known: Vec<&str> = workloads::CATALOGUE.iter().map(|workload| workload.name).collect();
+    select::check("workload", &args.workloads, &known)
+}
+
+/// Workloads that no chosen experiment runs would give an empty report.
+fn check_workloads_fit(experiments: &[Experiment], args: &RunArgs) -> Result<()> {
+    let runs =
+        |name: &String| experiments.iter().any(|&e| plan(e).workloads().iter().any(|w| w.name == name));
+    if !args.workloads.is_empty() && !args.workloads.iter().any(runs) {
+        bail!(
+            "none of the chosen experiments runs {}: `bench list` shows which does",
+            args.workloads.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Removes what killed runs left behind; being unable to is no reason not to measure.
+fn sweep() {
+    match scratch::sweep() {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) => note(&format!("removed {} leftovers of a killed run", removed.len())),
+        Err(error) => note(&format!("cannot remove leftovers of a killed run: {error:#}")),
+    }
+}
+
+/// The chosen backends that this host can run, and the record of all chosen ones.
+fn contestants(args: &RunArgs) -> (Vec<Contestant>, Vec<BackendRecord>) {
+    let mut contestants = Vec::new();
+    let mut records = Vec::new();
+    for backend in backend::all() {
+        let named = |names: &[String]| names.iter().any(|name| name == backend.name());
+        let asked_for = named(&args.backends) || named(&args.require);
+        if !args.backends.is_empty() && !asked_for {
+            continue;
+        }
+        let name = backend.name().to_owned();
+        match backend.probe() {
+            Ok(details) => {
+                records.push(BackendRecord { name, status: BackendStatus::Ok, reason: None, details });
+                contestants.push(Contestant { backend, asked_for });
+            }
+            Err(reason) => {
+                let (status, details) = (BackendStatus::Unavailable, BTreeMap::new());
+                records.push(BackendRecord { name, status, reason: Some(reason), details });
+            }
+        }
+    }
+    (contestants, records)
+}
+
+/// One-time work of a backend. One that breaks here fails alone.
+fn prepared(contestant: &mut Contestant, scratch: &Scratch, header: &Run, journal: &mut Journal) -> bool {
+    let Err(error) = contestant.backend.prepare(scratch) else { return true };
+    let name = contestant.backend.name();
+    let reason = format!("{error:#}");
+    note(&format!("{name} failed: {reason}"));
+    if let Some(record) = header.backends.iter().find(|record| record.name == name) {
+        let record = BackendRecord { status: BackendStatus::Failed, reason: Some(reason), ..record.clone() };
+        if let Err(error) = journal.backend(&record) {
+            note(&format!("cannot record that: {error}"));
+        }
+    }
+    false
+}
+
+/// An error if a required backend, or every chosen one, could not run.
+fn require(args: &RunArgs, records: &[BackendRecord]) -> Result<()> {
+    let why = |record: &BackendRecord| record.reason.clone().unwrap_or_else(|| "no reason known".to_owned());
+    let bad = |record: &&BackendRecord| record.status != BackendStatus::Ok;
+    if let Some(record) = records.iter().filter(bad).find(|record| args.require.contains(&record.name)) {
+        let text = format!("required backend {} cannot run: {}", record.name, why(record));
+        return Err(RequiredMissing(text).into());
+    }
+    if records.iter().all(|record| bad(&record)) {
+        let each: Vec<String> = records.iter().map(|r| format!("{}: {}", r.name, why(r))).collect();
+        return Err(RequiredMissing(format!("no backend can run here; {}", each.join("; "))).into());
+    }
+    Ok(())
+}
+
+fn header(
+    experiments: &[Experiment],
+    args: &RunArgs,
+    preset: &Preset,
+    pin: &Pin,
+    backends: Vec<BackendRecord>,
+) -> Run {
+    let now = jiff::Timestamp::now();
+    // Two runs may begin within one second.
+    let unique = RandomState::new().hash_one(now);
+    Run {
+        schema_version: SCHEMA_VERSION,
+        run_id: format!("{}-{:04x}", now.strftime("%Y%m%d-%H%M%S"), unique as u16),
+        started_at: format!("{now:.0}"),
+        state: RunState::Interrupted,
+        tool: Tool {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            git: option_env!("BENCH_GIT").map(str::to_owned),
+            agent_sha256: workloads::agent_sha256(),
+        },
+        host: fingerprint(),
+        config: Config {
+            // A seed that survives JSON readers which keep numbers as doubles.
+            seed: args.seed.unwrap_or(unique >> 32),
+            preset: preset.name.to_owned(),
+            samples: args.samples,
+            time_budget_s: preset.budget.as_secs_f64(),
+            experiments: experiments.to_vec(),
+            workloads: args.workloads.clone(),
+            pinned_cpu: pin.cpu().map(|cpu| cpu as u32),
+            memory_limit_bytes: experiments.iter().map(|&e| (e, plan(e).memory_bytes())).collect(),
+            command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        },
+        backends,
+        measurements: Vec::new(),
+        evidence: Vec::new(),
+    }
+}
+
+/// The run's folder; removed again if nothing came to be written into it.
+struct RunFolder {
+    dir: PathBuf,
+}
+
+impl RunFolder {
+    fn create(out: &Path, run_id: &str) -> Result<Self> {
+        let dir = out.join(run_id);
+        fs::create_dir_all(&dir).with_context(|| {
+            format!("cannot write results to {}: choose another folder with --out", out.display())
+        })?;
+        Ok(Self { dir })
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // Fails, as it should, once there is a file inside.
+        let _ = fs::remove_dir(&self.dir);
+    }
+}

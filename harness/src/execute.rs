@@ -1,0 +1,283 @@
+//! Carries experiments out: blocks of trials, each result into the journal as it comes. A cell (one
+//! workload on one backend) that cannot go on leaves the rest alone.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use results::stats::Rng;
+use results::{BackendStatus, Experiment, Journal, Key, Status};
+use workloads::Workload;
+
+use crate::backend::Backend;
+use crate::experiment::{Finding, Observation, Plan, Rig, plan};
+use crate::preset::Preset;
+use crate::progress::{Position, Progress, name};
+use crate::schedule::{Stopping, block};
+use crate::trial::TrialError;
+
+/// Consecutive failures after which a cell is given up.
+const PATIENCE: u32 = 2;
+
+/// A backend that is to be measured.
+pub struct Contestant {
+    /// What starts instances.
+    pub backend: Box<dyn Backend>,
+    /// Whether it was asked for by name, and so joins every experiment.
+    pub asked_for: bool,
+}
+
+/// One workload on one backend.
+#[derive(Debug, Default)]
+struct Cell {
+    /// Samples of the primary metric.
+    samples: Vec<f64>,
+    failures: u32,
+    over: bool,
+}
+
+/// Carries out a run's experiments.
+pub struct Executor<'a> {
+    /// Where and under whose eyes trials run.
+    pub rig: Rig<'a>,
+    /// How much to measure.
+    pub preset: &'a Preset,
+    /// Names of the workloads wanted; empty means all.
+    pub wanted: &'a [String],
+    /// The run's seed.
+    pub seed: u64,
+    /// Where results go.
+    pub journal: &'a mut Journal,
+    /// Where the user looks.
+    pub progress: &'a mut Progress,
+}
+
+/// Whether something asked the run to end early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// The plan was carried out.
+    Ended,
+    /// A signal came.
+    Interrupted,
+}
+
+impl Executor<'_> {
+    /// Runs the experiments in order, sharing the time budget out; what one leaves unused, the
+    /// later ones get.
+    pub fn run(&mut self, experiments: &[Experiment], contestants: &mut [Contestant]) -> Result<Course> {
+        let plans: Vec<_> = experiments.iter().map(|&experiment| plan(experiment)).collect();
+        let started = Instant::now();
+        for (index, plan) in plans.iter().enumerate() {
+            let shares: f64 = plans[index..].iter().map(|plan| plan.share()).sum();
+            let left = self.preset.budget.saturating_sub(started.elapsed());
+            let clock = Clock {
+                started,
+                experiment: Instant::now(),
+                budget: left.mul_f64(plan.share() / shares),
+                total: self.preset.budget,
+            };
+            if self.experiment(plan.as_ref(), contestants, &clock)? == Course::Interrupted {
+                return Ok(Course::Interrupted);
+            }
+        }
+        Ok(Course::Ended)
+    }
+
+    fn experiment(
+        &mut self,
+        plan: &dyn Plan,
+        contestants: &mut [Contestant],
+        clock: &Clock,
+    ) -> Result<Course> {
+        let mut workloads = plan.workloads();
+        if !self.wanted.is_empty() {
+            workloads.retain(|workload| self.wanted.iter().any(|name| name == workload.name));
+        }
+        let backends: Vec<usize> = (0..contestants.len())
+            .filter(|&i| contestants[i].asked_for || contestants[i].backend.joins(plan.id()))
+            .collect();
+        if workloads.is_empty() || backends.is_empty() {
+            return Ok(Course::Ended);
+        }
+        let mut cells: Vec<Vec<Cell>> =
+            workloads.iter().map(|_| contestants.iter().map(|_| Cell::default()).collect()).collect();
+        if self.warm_up(plan, workloads[0], &backends, contestants) == Course::Interrupted {
+            return Ok(Course::Interrupted);
+        }
+        // Each experiment has a sequence of its own, so that leaving one out does not change another.
+        let mut rng = Rng::new(self.seed ^ (plan.id() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let stopping = self.preset.stopping;
+        let mut blocks = 0;
+        while stopping.goes_on(blocks, clock.experiment.elapsed(), clock.budget) {
+            let open: Vec<usize> =
+                (0..workloads.len()).filter(|&w| self.is_open(&cells[w], &backends, stopping)).collect();
+            if open.is_empty() {
+                break;
+            }
+            for (w, b) in block(&mut rng, &open, &backends) {
+                if cells[w][b].over {
+                    continue;
+                }
+                let backend = contestants[b].backend.as_mut();
+                self.show(plan.id(), blocks, workloads[w], backend.name(), clock);
+                let result = plan.trial(&self.rig, backend, workloads[w]);
+                let primary = (plan.primary(workloads[w]), result);
+                let course =
+                    self.record(plan, workloads[w], backend.name(), primary, blocks, &mut cells[w][b])?;
+                if course == Course::Interrupted {
+                    return Ok(Course::Interrupted);
+                }
+                self.rig.settle();
+            }
+            blocks += 1;
+        }
+        Ok(Course::Ended)
+    }
+
+    /// Whether a workload needs more samples: some backend still runs it, and some interval is wide.
+    fn is_open(&self, cells: &[Cell], backends: &[usize], stopping: Stopping) -> bool {
+        let running: Vec<&Cell> = backends.iter().map(|&b| &cells[b]).filter(|cell| !cell.over).collect();
+        !running.is_empty() && !running.iter().all(|cell| stopping.is_narrow(&cell.samples, self.seed))
+    }
+
+    /// The first start of anything reads from disk and fills caches; it is not measured. What fails
+    /// here fails again in the first block, and is recorded there.
+    fn warm_up(
+        &mut self,
+        plan: &dyn Plan,
+        workload: &Workload,
+        backends: &[usize],
+        contestants: &mut [Contestant],
+    ) -> Course {
+        for &b in backends {
+            let trial = plan.trial(&self.rig, contestants[b].backend.as_mut(), workload);
+            if matches!(trial, Err(TrialError::Interrupted)) || self.rig.interrupt.is_raised() {
+                return Course::Interrupted;
+            }
+        }
+        Course::Ended
+    }
+
+    fn record(
+        &mut self,
+        plan: &dyn Plan,
+        workload: &Workload,
+        backend: &'static str,
+        (primary, result): (results::Metric, Result<Finding, TrialError>),
+        block: u32,
+        cell: &mut Cell,
+    ) -> Result<Course> {
+        let key = |observation: &Observation| Key {
+            experiment: plan.id(),
+            workload: workload.name.to_owned(),
+            backend: backend.to_owned(),
+            metric: observation.metric.clone(),
+            unit: observation.unit,
+            better: observation.better(),
+        };
+        let none =
+            Observation { unit: unit_of(workload, &primary), metric: primary, value: Err(String::new()) };
+        // A signal reaches the instances too; what they say then is not a failure of theirs.
+        if self.rig.interrupt.is_raised() {
+            return Ok(Course::Interrupted);
+        }
+        match result {
+            Ok(Finding::Observed(observations, flags)) => {
+                cell.failures = 0;
+                for observation in &observations {
+                    match &observation.value {
+                        Ok(value) => self.journal.sample(&key(observation), *value, block, &flags)?,
+                        Err(why) => self.journal.status(&key(observation), Status::Unavailable, why)?,
+                    }
+                    if observation.metric == none.metric
+                        && let Ok(value) = observation.value
+                    {
+                        cell.samples.push(value);
+                    }
+                }
+            }
+            Ok(Finding::NotApplicable(reason)) => {
+                cell.over = true;
+                self.journal.status(&key(&none), Status::NotApplicable, &reason)?;
+            }
+            Err(TrialError::Interrupted) => return Ok(Course::Interrupted),
+            Err(error) => {
+                cell.failures += 1;
+                tracing::debug!("{backend}: {}: {error}", workload.name);
+                if cell.failures >= PATIENCE {
+                    cell.over = true;
+                    let reason = error.to_string();
+                    self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
+                    self.journal.status(&key(&none), Status::Failed, &reason)?;
+                }
+            }
+        }
+        Ok(Course::Ended)
+    }
+
+    fn show(
+        &mut self,
+        experiment: Experiment,
+        blocks: u32,
+        workload: &Workload,
+        backend: &str,
+        clock: &Clock,
+    ) {
+        let most = self.preset.stopping.max_blocks;
+        self.progress.show(&Position {
+            experiment,
+            blocks: (blocks, most),
+            workload: workload.name,
+            backend,
+            done: clock.done(blocks, most),
+            left: clock.left(blocks, most),
+        });
+        tracing::trace!("{} block {blocks}: {} on {backend}", name(experiment), workload.name);
+    }
+}
+
+fn unit_of(workload: &Workload, primary: &results::Metric) -> results::Unit {
+    match (primary, workload.yields) {
+        (results::Metric::MarginalMemory, _) => results::Unit::Bytes,
+        (_, workloads::Yields::Bandwidth) => results::Unit::BytesPerSecond,
+        _ => results::Unit::Nanoseconds,
+    }
+}
+
+/// The time of a run and of the experiment under way.
+struct Clock {
+    started: Instant,
+    experiment: Instant,
+    budget: Duration,
+    total: Duration,
+}
+
+impl Clock {
+    /// How long the rest may take: the rest of the budget, or less if the blocks run out first.
+    fn left(&self, blocks: u32, most: u32) -> Duration {
+        let here = self.experiment.elapsed();
+        let left_here = self.budget.saturating_sub(here);
+        let by_blocks = match blocks {
+            0 => left_here,
+            done => here.div_f64(done.into()).mul_f64(most.saturating_sub(done).into()),
+        };
+        let later = self.total.saturating_sub(self.started.elapsed()).saturating_sub(left_here);
+        later + left_here.min(by_blocks)
+    }
+
+    fn done(&self, blocks: u32, most: u32) -> f64 {
+        let spent = self.started.elapsed().as_secs_f64();
+        spent / (spent + self.left(blocks, most).as_secs_f64()).max(f64::EPSILON)
+    }
+}
+
+/// A backend that ran is `ok`, unless not one of its trials gave a number.
+pub fn verdict(run: &results::Run, backend: &str) -> (BackendStatus, Option<String>) {
+    let own = || run.measurements.iter().filter(|m| m.backend == backend);
+    if own().any(|m| !m.samples.is_empty()) {
+        return (BackendStatus::Ok, None);
+    }
+    match own().find(|m| m.status == Status::Failed) {
+        Some(failed) => (BackendStatus::Failed, failed.reason.clone()),
+        None => (BackendStatus::Ok, None),
+    }
+}

@@ -1,0 +1,143 @@
+//! Memory: what an instance occupies while it idles after READY, told in every way there is, and
+//! what one more of them costs the machine, which no accounting rule can hide from.
+//!
+//! Unit: bytes.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use procfs::Current;
+use results::stats::slope;
+use results::{Experiment, Metric, Unit};
+use workloads::{Group, Workload};
+
+use super::{Finding, MIB, Observation, Plan, Rig, explain, of_group};
+use crate::backend::{Backend, Instance, Job};
+use crate::trial::{Follower, TrialError};
+
+const LIMIT: Duration = Duration::from_secs(30);
+/// Idle instances at the end of a ramp. The per-CPU page lists hide up to a few hundred pages from
+/// the kernel's counters, so the ramp must be long enough for the slope to stand out.
+const RAMP: usize = 16;
+/// After READY an instance still has to reach its idle wait.
+const IDLE: Duration = Duration::from_millis(5);
+
+/// The experiment `memory`.
+pub struct Memory;
+
+impl Plan for Memory {
+    fn id(&self) -> Experiment {
+        Experiment::Memory
+    }
+
+    fn summary(&self) -> &'static str {
+        "memory of an idle instance: cgroup charge, PSS, USS, guest RAM, VMM; marginal cost of one more"
+    }
+
+    fn workloads(&self) -> Vec<&'static Workload> {
+        of_group(Group::Startup)
+    }
+
+    fn primary(&self, _: &Workload) -> Metric {
+        Metric::MarginalMemory
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        32 * MIB
+    }
+
+    fn share(&self) -> f64 {
+        0.15
+    }
+
+    fn trial(
+        &self,
+        rig: &Rig,
+        backend: &mut dyn Backend,
+        workload: &Workload,
+    ) -> Result<Finding, TrialError> {
+        rig.pin.enter().map_err(TrialError::Backend)?;
+        let watch = rig.watch();
+        let mut observations = self.one(rig, backend, workload)?;
+        rig.settle();
+        observations.push(self.ramp(rig, backend, workload)?);
+        Ok(Finding::Observed(observations, watch.end()))
+    }
+}
+
+impl Memory {
+    fn idle(
+        &self,
+        rig: &Rig,
+        backend: &mut dyn Backend,
+        workload: &Workload,
+        accounted: bool,
+    ) -> Result<Box<dyn Instance>, TrialError> {
+        let job = Job { args: &[workload.name], memory_bytes: self.memory_bytes(), accounted };
+        let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
+        let ready = Follower::new(rig.interrupt, LIMIT).ready(&*instance);
+        explain(ready, &mut *instance)?;
+        Ok(instance)
+    }
+
+    /// All figures of one instance in a cgroup of its own.
+    fn one(
+        &self,
+        rig: &Rig,
+        backend: &mut dyn Backend,
+        workload: &Workload,
+    ) -> Result<Vec<Observation>, TrialError> {
+        let mut instance = self.idle(rig, backend, workload, true)?;
+        std::thread::sleep(IDLE);
+        let observations = instance
+            .memory()
+            .into_iter()
+            .map(|(metric, bytes)| Observation {
+                metric,
+                unit: Unit::Bytes,
+                value: bytes.map(|bytes| bytes as f64),
+            })
+            .collect();
+        end(&mut *instance)?;
+        Ok(observations)
+    }
+
+    /// The slope of the machine's memory in use over the number of idle instances. They get no
+    /// accounting cgroup: its own memory would be counted as theirs.
+    fn ramp(
+        &self,
+        rig: &Rig,
+        backend: &mut dyn Backend,
+        workload: &Workload,
+    ) -> Result<Observation, TrialError> {
+        let mut instances = Vec::with_capacity(RAMP);
+        let mut points = Vec::with_capacity(RAMP + 1);
+        for count in 0..=RAMP {
+            if count > 0 {
+                instances.push(self.idle(rig, backend, workload, false)?);
+            }
+            std::thread::sleep(IDLE);
+            points.push((count as f64, in_use().map_err(TrialError::Backend)?));
+        }
+        for mut instance in instances {
+            end(&mut *instance)?;
+        }
+        let value =
+            slope(&points).map(|slope| slope.median).ok_or_else(|| "the ramp has no slope".to_owned());
+        Ok(Observation { metric: Metric::MarginalMemory, unit: Unit::Bytes, value })
+    }
+}
+
+fn end(instance: &mut dyn Instance) -> Result<(), TrialError> {
+    let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    ended.failure.map_or(Ok(()), |how| Err(TrialError::Ended { waiting_for: "a clean exit", how }))
+}
+
+/// Memory in use by anything but the page cache, as `free` computes it: what could be dropped does
+/// not count, shared memory does.
+fn in_use() -> anyhow::Result<f64> {
+    let info = procfs::Meminfo::current().context("read /proc/meminfo")?;
+    let cache = info.buffers + info.cached + info.s_reclaimable.unwrap_or(0);
+    let used = info.mem_total.saturating_sub(info.mem_free + cache) + info.shmem.unwrap_or(0);
+    Ok(used as f64)
+}

@@ -1,0 +1,129 @@
+//! Experiments: what one trial of each does. Which backend runs when is the scheduler's business.
+
+mod memory;
+mod startup;
+mod throughput;
+
+use std::time::Duration;
+
+use results::{Better, Experiment, Metric, Unit};
+use workloads::{Group, Workload};
+
+use crate::backend::{Backend, Instance};
+use crate::disturbance::Watch;
+use crate::interrupt::Interrupt;
+use crate::pin::Pin;
+use crate::trial::TrialError;
+
+const MIB: u64 = 1 << 20;
+
+/// What a trial needs besides its backend.
+#[derive(Debug)]
+pub struct Rig<'a> {
+    /// Where instances run.
+    pub pin: Pin,
+    /// Whether somebody asked the run to end.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Rig<'_> {
+    /// Lets what the kernel does after a trial (freeing a network namespace, a VM) end before the
+    /// next one begins.
+    pub fn settle(&self) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::begin(self.pin.cpu())
+    }
+}
+
+/// One number from one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// What was measured.
+    pub metric: Metric,
+    /// In what unit.
+    pub unit: Unit,
+    /// The value, or why this host cannot tell.
+    pub value: Result<f64, String>,
+}
+
+impl Observation {
+    fn new(metric: Metric, unit: Unit, value: f64) -> Self {
+        Self { metric, unit, value: Ok(value) }
+    }
+
+    fn time(metric: Metric, ns: u64) -> Self {
+        Self::new(metric, Unit::Nanoseconds, ns as f64)
+    }
+
+    /// Which direction is an improvement.
+    pub fn better(&self) -> Better {
+        if self.metric == Metric::Bandwidth { Better::Higher } else { Better::Lower }
+    }
+}
+
+/// What a trial found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// Numbers, and what disturbed them.
+    Observed(Vec<Observation>, Vec<String>),
+    /// The backend cannot do this by design, for this reason.
+    NotApplicable(String),
+}
+
+/// A measurement plan: which workloads, and what one trial does.
+pub trait Plan {
+    /// Its name in the results.
+    fn id(&self) -> Experiment;
+
+    /// One line for `bench list`.
+    fn summary(&self) -> &'static str;
+
+    /// The workloads it can run, of the whole catalogue.
+    fn workloads(&self) -> Vec<&'static Workload>;
+
+    /// The metric whose interval decides whether there are samples enough.
+    fn primary(&self, workload: &Workload) -> Metric;
+
+    /// Memory limit of its instances, in bytes.
+    fn memory_bytes(&self) -> u64;
+
+    /// Its share of a run's time budget, relative to the others.
+    fn share(&self) -> f64;
+
+    /// Runs one trial.
+    fn trial(&self, rig: &Rig, backend: &mut dyn Backend, workload: &Workload)
+    -> Result<Finding, TrialError>;
+}
+
+/// The plan of an experiment.
+pub fn plan(experiment: Experiment) -> Box<dyn Plan> {
+    match experiment {
+        Experiment::Startup => Box::new(startup::Startup),
+        Experiment::Memory => Box::new(memory::Memory),
+        Experiment::Syscalls => Box::new(throughput::SYSCALLS),
+        Experiment::Cpu => Box::new(throughput::CPU),
+    }
+}
+
+/// Every experiment, in the order in which `bench all` runs them.
+pub const ALL: [Experiment; 4] =
+    [Experiment::Startup, Experiment::Memory, Experiment::Syscalls, Experiment::Cpu];
+
+fn of_group(group: Group) -> Vec<&'static Workload> {
+    workloads::CATALOGUE.iter().filter(|workload| workload.group == group).collect()
+}
+
+/// Adds to the error of an instance that ended early how it ended, which only its reaping tells.
+fn explain<T>(result: Result<T, TrialError>, instance: &mut dyn Instance) -> Result<T, TrialError> {
+    match result {
+        Err(TrialError::Ended { waiting_for, .. }) => {
+            let ended = instance.stop(Duration::from_secs(1)).map_err(TrialError::Backend)?;
+            let how = ended.failure.unwrap_or_else(|| "exit status 0".to_owned());
+            Err(TrialError::Ended { waiting_for, how })
+        }
+        other => other,
+    }
+}

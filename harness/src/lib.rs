@@ -1,0 +1,26 @@
+//! The `bench` command: runs the same program as a process, in a container and in a microVM, and
+//! measures what isolation costs.
+//!
+//! `backend` knows how to run the agent, `experiment` what a trial does, `schedule` in which order,
+//! `execute` carries it out into the journal, `command` holds the subcommands. Measuring never
+//! prints; rendering never measures.
+
+pub mod backend;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod disturbance;
+pub mod execute;
+pub mod experiment;
+pub mod host;
+pub mod interrupt;
+pub mod output;
+pub mod pin;
+pub mod preset;
+pub mod progress;
+pub mod schedule;
+pub mod scratch;
+pub mod select;
+pub mod status;
+pub mod table;
+pub mod trial;

@@ -1,0 +1,43 @@
+//! From names on the command line to things; a name that is none gets the nearest one suggested.
+
+use anyhow::{Result, bail};
+
+/// Checks that every one of `names` is among `known`.
+pub fn check(kind: &str, names: &[String], known: &[&str]) -> Result<()> {
+    for name in names {
+        if !known.contains(&name.as_str()) {
+            match nearest(name, known) {
+                Some(near) => {
+                    bail!("unknown {kind} `{name}`: did you mean `{near}`? (`bench list` shows all)")
+                }
+                None => bail!("unknown {kind} `{name}`: one of {}", known.join(", ")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The known name that is most like this one, if any is like it at all.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), candidate), *candidate))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_gets_the_nearest_name_suggested() {
+        let known = ["process", "container", "microvm"];
+        let error = check("backend", &["micro-vm".into()], &known).unwrap_err();
+        assert!(error.to_string().contains("did you mean `microvm`"), "{error}");
+        let error = check("backend", &["zzz".into()], &known).unwrap_err();
+        assert!(error.to_string().contains("process, container, microvm"), "{error}");
+        check("backend", &["process".into()], &known).unwrap();
+    }
+}

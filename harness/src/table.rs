@@ -1,0 +1,113 @@
+//! The result tables on the terminal: a row per workload or metric, a column per backend, the median
+//! with its 95 % interval and the ratio to the first backend that was measured.
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use reports::format::{interval, number, quantity};
+use results::stats::{bootstrap_median, paired_ratio};
+use results::{BackendStatus, Experiment, Measurement, Metric, Run, Status};
+
+use crate::progress::name;
+
+/// All tables of a run, and what could not be measured.
+pub fn tables(run: &Run) -> String {
+    let mut text = String::new();
+    for &experiment in &run.config.experiments {
+        let rows = rows(run, experiment);
+        if !rows.is_empty() {
+            text.push_str(&format!("\n{}\n{}\n", title(experiment), table(run, experiment, &rows)));
+        }
+    }
+    for backend in run.backends.iter().filter(|backend| backend.status != BackendStatus::Ok) {
+        let state = if backend.status == BackendStatus::Failed { "failed" } else { "unavailable" };
+        let reason = backend.reason.as_deref().unwrap_or("no reason recorded");
+        text.push_str(&format!("\n{} {state}: {reason}", backend.name));
+    }
+    let marked: usize =
+        run.measurements.iter().flat_map(|m| &m.flags).flatten().filter(|f| !f.is_empty()).count();
+    if marked > 0 {
+        let all: usize = run.measurements.iter().map(|m| m.samples.len()).sum();
+        text.push_str(&format!(
+            "\n{marked} of {all} samples were disturbed (kept and marked; see the report)."
+        ));
+    }
+    text
+}
+
+fn title(experiment: Experiment) -> String {
+    let what = match experiment {
+        Experiment::Startup => "start call to READY, and back to nothing",
+        Experiment::Memory => "one idle instance",
+        Experiment::Syscalls => "time per operation",
+        Experiment::Cpu => "time per operation, or bandwidth",
+    };
+    format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
+}
+
+/// Phases stay in the report: they would drown the rest here.
+fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
+    let mut rows: Vec<(&str, &Metric)> = Vec::new();
+    for m in run.measurements.iter().filter(|m| m.experiment == experiment) {
+        let row = (m.workload.as_str(), &m.metric);
+        let shown = !matches!(m.metric, Metric::Phase(_) | Metric::UnknownSyscalls);
+        if shown && !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let place = |name: &str| workloads::CATALOGUE.iter().position(|w| w.name == name);
+    rows.sort_by_key(|(workload, metric)| (place(workload), (*metric).clone()));
+    rows
+}
+
+fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
+    let measured =
+        |name: &str| run.measurements.iter().any(|m| m.experiment == experiment && m.backend == name);
+    let backends: Vec<&str> =
+        run.backends.iter().map(|backend| backend.name.as_str()).filter(|name| measured(name)).collect();
+    let by_workload = matches!(experiment, Experiment::Syscalls | Experiment::Cpu);
+
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED.with_rounded_corners());
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    let heads = backends.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold));
+    table.set_header([Cell::new("")].into_iter().chain(heads));
+    for &(workload, metric) in rows {
+        let find = |backend: &str| {
+            run.measurements.iter().find(|m| {
+                m.experiment == experiment
+                    && m.workload == workload
+                    && m.backend == backend
+                    && m.metric == *metric
+            })
+        };
+        let baseline = backends.first().and_then(|name| find(name));
+        let label = if by_workload { workload.to_owned() } else { metric.to_string() };
+        let cells = backends.iter().map(|backend| {
+            let text = find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed));
+            Cell::new(text).set_alignment(CellAlignment::Right)
+        });
+        table.add_row([Cell::new(label)].into_iter().chain(cells));
+    }
+    table
+}
+
+fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
+    let Some(estimate) = bootstrap_median(&m.samples, seed) else {
+        let reason = m.reason.as_deref().unwrap_or("no sample");
+        return match m.status {
+            Status::NotApplicable => format!("n/a: {reason}"),
+            Status::Failed => format!("failed: {reason}"),
+            Status::Unavailable => format!("unavailable: {reason}"),
+            Status::Ok => "—".to_owned(),
+        };
+    };
+    let ratio = baseline
+        .filter(|baseline| baseline.backend != m.backend)
+        .and_then(|baseline| paired_ratio(m, baseline, seed))
+        .map_or(String::new(), |ratio| format!("  ×{}", number(ratio.median)));
+    format!(
+        "{}{ratio}\n[{}]",
+        quantity(estimate.median, m.unit),
+        interval(estimate.low, estimate.high, m.unit)
+    )
+}
