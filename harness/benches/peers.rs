@@ -9,22 +9,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
-use harness::backend::{self, Backend, Job};
-use harness::clock::now_ns;
+use harness::backend::{self, Backend};
+use harness::experiment::{Finding, Rig, plan};
 use harness::interrupt::Interrupt;
+use harness::pin::Pin;
 use harness::scratch::Scratch;
-use harness::trial::Follower;
 use reports::format::{number, quantity};
-use results::Unit;
 use results::stats::median;
+use results::{Experiment, Metric, Unit};
 
-const ROUNDS: usize = 15;
-const RUNS: usize = 10;
-const LIMIT: Duration = Duration::from_secs(20);
+const ROUNDS: usize = 20;
+const RUNS: usize = 5;
 
 fn main() -> Result<()> {
     // Cargo passes `--bench`; anything else (`cargo test --benches`) only wants to see it start.
@@ -47,6 +45,9 @@ fn main() -> Result<()> {
     for backend in &mut ours {
         backend.prepare(&scratch)?;
     }
+    // Peers inherit the CPU that ours are pinned to.
+    let rig = Rig { pin: Pin::to(None)?, interrupt: &interrupt };
+    rig.pin.enter()?;
     let mut samples: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for round in 0..=rounds {
         if interrupt.is_raised() {
@@ -54,7 +55,7 @@ fn main() -> Result<()> {
         }
         let mut taken: Vec<(String, Vec<f64>)> = Vec::new();
         for backend in &mut ours {
-            let (ready, whole) = starts(backend.as_mut(), &interrupt)?;
+            let (ready, whole) = starts(&rig, backend.as_mut())?;
             taken.push((format!("{} to READY", backend.name()), ready));
             taken.push((format!("{} to reaped", backend.name()), whole));
         }
@@ -70,18 +71,20 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Times of `RUNS` starts: to READY, and until nothing is left.
-fn starts(backend: &mut dyn Backend, interrupt: &Interrupt) -> Result<(Vec<f64>, Vec<f64>)> {
-    let job = Job { args: &["noop"], memory_bytes: 32 << 20, accounted: false };
-    let mut ready = Vec::new();
-    let mut whole = Vec::new();
+/// Times of `RUNS` starts, taken as `bench` takes them: to READY, and until nothing is left.
+fn starts(rig: &Rig, backend: &mut dyn Backend) -> Result<(Vec<f64>, Vec<f64>)> {
+    let startup = plan(Experiment::Startup);
+    let noop = workloads::find("noop").context("the workload noop")?;
+    let (mut ready, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let mut follower = Follower::new(interrupt, LIMIT);
-        let started = now_ns();
-        let mut instance = backend.start(&job)?;
-        ready.push((follower.ready(&*instance)? - started) as f64);
-        instance.stop(LIMIT)?;
-        whole.push((now_ns() - started) as f64);
+        let Finding::Observed(found, _) = startup.trial(rig, backend, noop)? else {
+            bail!("{} cannot run noop", backend.name());
+        };
+        let of = |metric| found.iter().find(|o| o.metric == metric).and_then(|o| o.value.clone().ok());
+        let (up, down) = of(Metric::StartupTime).zip(of(Metric::TeardownTime)).context("no times")?;
+        ready.push(up);
+        whole.push(up + down);
+        rig.settle();
     }
     Ok((ready, whole))
 }

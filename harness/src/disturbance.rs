@@ -20,8 +20,9 @@ pub struct Watch {
 impl Watch {
     /// Looks at the machine before a trial on `cpu`.
     pub fn begin(cpu: Option<usize>) -> Self {
-        // The thread that asks is itself running.
-        let others = LoadAverage::current().is_ok_and(|load| load.cur > 1);
+        // More tasks want to run than there are CPUs, this one included: somebody has to wait.
+        let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+        let others = LoadAverage::current().is_ok_and(|load| load.cur > cpus);
         Self { cpu, steal: steal(cpu), khz: khz(cpu), others }
     }
 

@@ -4,7 +4,7 @@ mod memory;
 mod startup;
 mod throughput;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use results::{Better, Experiment, Metric, Unit};
 use workloads::{Group, Workload};
@@ -29,8 +29,14 @@ pub struct Rig<'a> {
 impl Rig<'_> {
     /// Lets what the kernel does after a trial (freeing a network namespace, a VM) end before the
     /// next one begins.
+    ///
+    /// It spins rather than sleeps: a CPU that went idle wakes up slowly and cold, which would be
+    /// measured with whatever comes first. The kernel's own threads preempt it.
     pub fn settle(&self) {
-        std::thread::sleep(Duration::from_millis(10));
+        let until = Instant::now() + Duration::from_millis(5);
+        while Instant::now() < until {
+            std::thread::yield_now();
+        }
     }
 
     fn watch(&self) -> Watch {

@@ -16,9 +16,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Batches per trial, and the least a batch lasts (design, section 5).
 const BATCHES: usize = 5;
 const ARGS: [&str; 4] = ["--batches", "5", "--batch-ns", "1000000"];
-/// An event travels from guest to host in up to this time; a smaller disagreement of the clocks over
-/// an interval cannot be told from the journey.
-const JOURNEY_NS: u64 = 500_000;
+/// An event wakes the host on another CPU, which a busy or virtual machine delays by up to this time; a
+/// smaller disagreement of the clocks over an interval cannot be told from the journey.
+const JOURNEY_NS: u64 = 2_000_000;
 
 /// The experiments `syscalls` and `cpu`: they differ in their workloads.
 pub struct Throughput {
@@ -205,13 +205,13 @@ mod tests {
 
     #[test]
     fn a_guest_clock_that_runs_two_per_cent_slow_marks_the_trial() {
-        assert_eq!(interval(98_000_000, 100_000_000).clock_flag().as_deref(), Some("clock"));
+        assert_eq!(interval(196_000_000, 200_000_000).clock_flag().as_deref(), Some("clock"));
         assert_eq!(interval(99_500_000, 100_000_000).clock_flag(), None);
     }
 
     #[test]
     fn the_journey_of_an_event_does_not_mark_a_short_trial() {
-        assert_eq!(interval(5_000_000, 5_300_000).clock_flag(), None);
+        assert_eq!(interval(5_000_000, 6_500_000).clock_flag(), None);
     }
 
     #[test]
