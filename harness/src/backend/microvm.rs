@@ -15,6 +15,9 @@ use super::native::{charged, new_cgroup};
 use super::{Backend, Details, Ended, Instance, Job};
 use crate::scratch::{CgroupNames, Scratch};
 
+/// Room for the VMM and for KVM's page tables beside the guest's memory, in bytes.
+const VMM_ALLOWANCE: u64 = 16 << 20;
+
 /// A minimal VM.
 #[derive(Debug, Default)]
 pub struct MicroVm {
@@ -60,7 +63,9 @@ impl Backend for MicroVm {
     fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
         let launcher = self.launcher.as_ref().context("the backend was not prepared")?;
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
-        let cgroup = if job.accounted { new_cgroup(&mut self.cgroups, job).ok() } else { None };
+        // The guest's size is its limit; what the VMM needs on top must not make the cgroup kill it.
+        let limited = Job { memory_bytes: job.memory_bytes + VMM_ALLOWANCE, ..*job };
+        let cgroup = if job.accounted { new_cgroup(&mut self.cgroups, &limited).ok() } else { None };
         let config = Config {
             stderr: Stderr::Null,
             args: job.args.iter().map(Into::into).collect(),
