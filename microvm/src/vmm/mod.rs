@@ -27,7 +27,9 @@ pub enum Error {
         source: kvm_ioctls::Error,
     },
     /// A KVM that is not the stable API.
-    #[error("this KVM speaks API version {0}, 12 is needed; use Linux 2.6.22 or newer")]
+    #[error(
+        "/dev/kvm answers with API version {0} where KVM says 12: it is not KVM's device; load the module kvm_intel or kvm_amd"
+    )]
     ApiVersion(i32),
     /// One of KVM's calls failed.
     #[error("{call} failed: {source}")]

@@ -1,14 +1,12 @@
 //! Runs of the real binary: what they write, and that nothing outlives them.
 
-mod common;
-
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Bench, can_run_everything, cgroups_of, processes_with};
+use crate::common::{Bench, can_run_everything, cgroups_of, processes_with};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use results::{BackendStatus, Experiment, Metric, RunState, Status};

@@ -1,12 +1,10 @@
 //! Bad input: each gets a message that names what to do, status 2, and nothing half-written.
 
-mod common;
-
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use common::Bench;
+use crate::common::Bench;
 
 fn refused(mut command: Command, wanted: &[&str]) {
     let output = command.output().unwrap();
@@ -61,7 +59,7 @@ fn a_run_that_is_missing_truncated_or_foreign_is_named_and_nothing_is_written() 
     let bench = Bench::new();
     let good = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/run.json")).unwrap();
     for (name, content, wanted) in [
-        ("truncated", &good[..good.len() / 2], "line"),
+        ("truncated", &good[..good.len() / 2], "cut off"),
         ("foreign", br#"{"name": "left-pad"}"#.as_slice(), "not a bench run"),
         ("newer", br#"{"schema_version": 99}"#.as_slice(), "99"),
         ("binary", &[0xff, 0, 0x1b][..], "binary"),

@@ -1,0 +1,5 @@
+//! The real binary, through its command line.
+
+mod bad_input;
+mod common;
+mod runs;
