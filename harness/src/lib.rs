@@ -5,6 +5,7 @@
 //! `execute` carries it out into the journal, `command` holds the subcommands. Measuring never
 //! prints; rendering never measures.
 
+pub mod arrange;
 pub mod backend;
 pub mod cli;
 pub mod clock;

@@ -43,7 +43,7 @@ pub enum Progress {
 
 impl Progress {
     /// A bar if stderr is a terminal.
-    pub fn new() -> Self {
+    pub fn on_stderr() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::Lines { last: None };
         }

@@ -54,8 +54,6 @@ fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
             rows.push(row);
         }
     }
-    let place = |name: &str| workloads::CATALOGUE.iter().position(|w| w.name == name);
-    rows.sort_by_key(|(workload, metric)| (place(workload), (*metric).clone()));
     rows
 }
 

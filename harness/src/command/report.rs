@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
+use crate::arrange::arrange;
 use crate::cli::JsonArg;
 use crate::output::{print, print_json};
 use crate::table;
@@ -38,7 +39,8 @@ pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()>
 fn load(named: &Path) -> Result<(PathBuf, results::Run)> {
     let below = Path::new(RESULTS).join(named);
     let path = if !named.exists() && below.exists() { &below } else { named };
-    let run = results::load(path)?;
+    let mut run = results::load(path)?;
+    arrange(&mut run);
     let dir = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     Ok((dir.to_owned(), run))
 }

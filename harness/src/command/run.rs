@@ -10,6 +10,7 @@ use results::{
     Backend as BackendRecord, BackendStatus, Config, Experiment, Journal, Run, RunState, SCHEMA_VERSION, Tool,
 };
 
+use crate::arrange::arrange;
 use crate::backend;
 use crate::cli::{PinChoice, RunArgs};
 use crate::execute::{Contestant, Course, Executor, verdict};
@@ -48,7 +49,7 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     let mut course = Course::Interrupted;
     contestants.retain_mut(|contestant| prepared(contestant, &scratch, &header, &mut journal));
     if !interrupt.is_raised() {
-        let mut progress = Progress::new();
+        let mut progress = Progress::on_stderr();
         let rig = Rig { pin, interrupt: &interrupt };
         let seed = header.config.seed;
         let wanted = &args.workloads;
@@ -77,7 +78,9 @@ fn finish(mut journal: Journal, course: Course, folder: &RunFolder, args: &RunAr
         Course::Ended => RunState::Complete,
         Course::Interrupted => RunState::Interrupted,
     };
-    let run = journal.finish(state)?;
+    let mut run = journal.finish(state)?;
+    arrange(&mut run);
+    results::write_run(&folder.dir, &run)?;
     reports::render(&run, &folder.dir).context("write the report")?;
     results::update_latest(&args.out, &run.run_id)?;
     if args.json {

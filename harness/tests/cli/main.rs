@@ -1,5 +1,10 @@
 //! The real binary, through its command line.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails; clippy sees only the #[test] functions as tests"
+)]
+
 mod bad_input;
 mod common;
 mod runs;

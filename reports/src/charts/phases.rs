@@ -1,5 +1,8 @@
 //! Where startup time goes: the median of each phase, in the order of the phases.
 
+use std::collections::BTreeMap;
+
+use results::stats::median;
 use results::{Experiment, Metric, Unit};
 
 use super::stack::{Bar, draw as stack};
@@ -15,12 +18,12 @@ pub(super) const PLOT: Plot = Plot {
     experiment: Experiment::Startup,
     caption: "Each bar is a start laid out from left to right; its parts are the medians of the phases, numbered and \
               named below the bar. All bars share one scale. Medians do not add up exactly: the sum of the parts may \
-              differ a little from the median of the whole, which stands beside the name. What the phases leave of it \
-              is shown as “rest, to READY”.",
+              differ a little from the median of the whole, which stands beside the name. Time that no phase of a start \
+              accounts for is shown as “rest, to READY”.",
     draw,
 };
 
-/// Below this share of the whole, a rest is rounding between medians rather than time that passed.
+/// Below this share of the whole, a rest is not worth a part of the bar.
 const REST_FROM: f64 = 0.02;
 
 /// No backend has more; a file that claims so is not drawn out.
@@ -44,7 +47,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             return None;
         }
         let total = whole.map(|whole| quantity(whole, Unit::Nanoseconds)).unwrap_or_default();
-        let rest = whole.unwrap_or(0.0) - parts.iter().map(|part| part.1).sum::<f64>();
+        let rest = rest(analysis, &of.name).unwrap_or(0.0);
         if rest > REST_FROM * whole.unwrap_or(0.0) {
             parts.push(("rest, to READY".to_owned(), rest));
         }
@@ -52,4 +55,18 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
     });
     let bars: Vec<Bar> = bars.take(MOST_BACKENDS).collect();
     stack(frame, &bars, Unit::Nanoseconds, "time since the start call")
+}
+
+/// What the phases of a start leave of it: the median over the starts, for medians do not add up.
+fn rest(analysis: &Analysis<'_>, backend: &str) -> Option<f64> {
+    let own = || analysis.cells(Experiment::Startup).map(|cell| cell.of).filter(|of| of.backend == backend);
+    let whole = own().find(|of| of.metric == Metric::StartupTime)?;
+    let mut left: BTreeMap<u32, f64> =
+        whole.blocks.iter().copied().zip(whole.samples.iter().copied()).collect();
+    for phase in own().filter(|of| matches!(of.metric, Metric::Phase(_))) {
+        for (block, spent) in phase.blocks.iter().zip(&phase.samples) {
+            left.entry(*block).and_modify(|left| *left -= spent);
+        }
+    }
+    median(&left.into_values().collect::<Vec<_>>())
 }
