@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            harness::output::note(&format!("error: {error:#}"));
+            harness::output::note(&format!("error: {}", harness::output::chain(&error)));
             status::of(&error).into()
         }
     }

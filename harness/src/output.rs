@@ -22,9 +22,35 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "bench: {text}");
 }
 
+/// An error and its causes in one line. A cause that its effect already quotes is not said twice.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 fn written(result: io::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_that_is_already_quoted_is_not_said_twice() {
+        let denied = || Err::<(), _>(io::Error::other("denied"));
+        let quoted = denied().context("cannot write x: denied").unwrap_err();
+        assert_eq!(chain(&quoted), "cannot write x: denied");
+        let plain = denied().context("cannot write x").unwrap_err();
+        assert_eq!(chain(&plain), "cannot write x: denied");
     }
 }

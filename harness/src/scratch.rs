@@ -57,7 +57,7 @@ impl Scratch {
         &self.agent
     }
 
-    /// A cgroup name that no other instance of any run has.
+    /// Cgroup names that no other instance of any run has.
     pub fn cgroup_names(&self) -> CgroupNames {
         let series = self.cgroups.fetch_add(1, Ordering::Relaxed);
         CgroupNames { stem: format!("{}.{series}", self.token), next: 0 }
@@ -85,6 +85,13 @@ impl CgroupNames {
         self.next += 1;
         format!("{}.{}", self.stem, self.next)
     }
+}
+
+/// Whether this process may make a cgroup with limits: makes one and removes it.
+pub fn check_cgroups() -> Result<()> {
+    let name = format!("{}.probe", token_of_this_process().context("read /proc/self/stat")?);
+    let limits = container::cgroup::Limits { memory: Some(64 << 20), cpu: Some(1.0), pids: Some(64) };
+    Ok(container::cgroup::Cgroup::create(&name, &limits)?.remove()?)
 }
 
 /// Removes what killed runs left behind and returns what it removed.

@@ -9,6 +9,9 @@ use results::{BackendStatus, Experiment, Measurement, Metric, Run, Status};
 
 use crate::progress::name;
 
+/// Columns to fill where there is no terminal to ask.
+const WIDTH: u16 = 120;
+
 /// All tables of a run, and what could not be measured.
 pub fn tables(run: &Run) -> String {
     let mut text = String::new();
@@ -17,6 +20,9 @@ pub fn tables(run: &Run) -> String {
         if !rows.is_empty() {
             text.push_str(&format!("\n{}\n{}\n", title(experiment), table(run, experiment, &rows)));
         }
+    }
+    for (who, why) in failures(run) {
+        text.push_str(&format!("\n{who}: {why}"));
     }
     for backend in run.backends.iter().filter(|backend| backend.status != BackendStatus::Ok) {
         let state = if backend.status == BackendStatus::Failed { "failed" } else { "unavailable" };
@@ -32,6 +38,19 @@ pub fn tables(run: &Run) -> String {
         ));
     }
     text
+}
+
+/// What broke in single cells, each reason once, of backends that did not fail as a whole.
+fn failures(run: &Run) -> Vec<(String, &str)> {
+    let whole = |name: &str| run.backend(name).is_some_and(|backend| backend.status != BackendStatus::Ok);
+    let mut found: Vec<(String, &str)> = Vec::new();
+    for m in run.measurements.iter().filter(|m| matches!(m.status, Status::Failed | Status::Unavailable)) {
+        let why = m.reason.as_deref().unwrap_or("no reason recorded");
+        if !whole(&m.backend) && !found.iter().any(|(_, known)| *known == why) {
+            found.push((format!("{}: {} {}", m.backend, m.workload, m.metric), why));
+        }
+    }
+    found
 }
 
 fn title(experiment: Experiment) -> String {
@@ -67,6 +86,9 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED.with_rounded_corners());
     table.set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(WIDTH);
+    }
     let heads = backends.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold));
     table.set_header([Cell::new("")].into_iter().chain(heads));
     for &(workload, metric) in rows {
@@ -94,8 +116,9 @@ fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
         let reason = m.reason.as_deref().unwrap_or("no sample");
         return match m.status {
             Status::NotApplicable => format!("n/a: {reason}"),
-            Status::Failed => format!("failed: {reason}"),
-            Status::Unavailable => format!("unavailable: {reason}"),
+            // The reasons may be long, and stand below the tables.
+            Status::Failed => "failed".to_owned(),
+            Status::Unavailable => "unavailable".to_owned(),
             Status::Ok => "—".to_owned(),
         };
     };

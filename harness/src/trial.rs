@@ -49,7 +49,7 @@ pub enum TrialError {
     #[error("cannot read its output: {0}")]
     Io(#[from] io::Error),
     /// It could not be started, observed or stopped.
-    #[error("{0:#}")]
+    #[error("{}", crate::output::chain(.0))]
     Backend(anyhow::Error),
 }
 

@@ -7,7 +7,8 @@ use results::Experiment;
 
 use super::native::{Native, new_cgroup};
 use super::{Backend, Details, Instance, Job};
-use crate::scratch::{CgroupNames, Scratch};
+use crate::output::chain;
+use crate::scratch::{CgroupNames, Scratch, check_cgroups};
 
 /// A container built from Linux primitives.
 #[derive(Debug)]
@@ -52,11 +53,17 @@ impl Backend for Container {
         let namespaces =
             if root { "mount pid net uts ipc cgroup" } else { "user mount pid net uts ipc cgroup" };
         let cgroups = crate::host::cgroup_generation().to_owned();
+        let limits = match check_cgroups() {
+            Ok(()) => "memory, cpu, pids".to_owned(),
+            Err(error) if root => return Err(chain(&error)),
+            Err(error) => format!("none: {}", chain(&error)),
+        };
         let seccomp = if self.filtered { "the default list of the OCI runtimes" } else { "none" };
         Ok([
             ("isolation", namespaces.to_owned()),
             ("kernel", "the host's".to_owned()),
             ("cgroups", cgroups),
+            ("limits", limits),
             ("seccomp", seccomp.to_owned()),
             ("capabilities", "none".to_owned()),
         ]
@@ -73,15 +80,17 @@ impl Backend for Container {
             spec.seccomp = None;
         }
         self.spec = Some(spec);
-        self.cgroups = Some(scratch.cgroup_names());
+        // Without root a host need not let us make cgroups. The container then has no limits, which its
+        // details in the results say.
+        self.cgroups = check_cgroups().ok().map(|()| scratch.cgroup_names());
         Ok(())
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
         let spec = self.spec.clone().context("the backend was not prepared")?;
         // Its cgroup is part of what it is: made for every instance, within the measured time.
-        let cgroup = new_cgroup(&mut self.cgroups, job)?;
-        Native::start(spec, job, Some(cgroup))
+        let cgroup = self.cgroups.as_mut().map(|names| new_cgroup(names, job)).transpose()?;
+        Native::start(spec, job, cgroup)
     }
 
     fn joins(&self, experiment: Experiment) -> bool {

@@ -65,7 +65,8 @@ impl Backend for MicroVm {
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
         // The guest's size is its limit; what the VMM needs on top must not make the cgroup kill it.
         let limited = Job { memory_bytes: job.memory_bytes + VMM_ALLOWANCE, ..*job };
-        let cgroup = if job.accounted { new_cgroup(&mut self.cgroups, &limited).ok() } else { None };
+        let names = self.cgroups.as_mut().filter(|_| job.accounted);
+        let cgroup = names.and_then(|names| new_cgroup(names, &limited).ok());
         let config = Config {
             stderr: Stderr::Null,
             args: job.args.iter().map(Into::into).collect(),

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use container::cgroup::{Cgroup, Limits};
 use results::Metric;
 
@@ -36,8 +36,7 @@ impl Native {
 }
 
 /// A new cgroup with the limits of the job.
-pub fn new_cgroup(names: &mut Option<CgroupNames>, job: &Job) -> Result<Cgroup> {
-    let names = names.as_mut().context("the backend was not prepared")?;
+pub fn new_cgroup(names: &mut CgroupNames, job: &Job) -> Result<Cgroup> {
     Ok(Cgroup::create(&names.next_name(), &limits(job))?)
 }
 

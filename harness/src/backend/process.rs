@@ -45,7 +45,8 @@ impl Backend for Process {
     fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
         // A host without cgroups can still measure processes; their charge is then `unavailable`.
-        let cgroup = if job.accounted { new_cgroup(&mut self.cgroups, job).ok() } else { None };
+        let names = self.cgroups.as_mut().filter(|_| job.accounted);
+        let cgroup = names.and_then(|names| new_cgroup(names, job).ok());
         Native::start(Spec::process(agent), job, cgroup)
     }
 }

@@ -17,7 +17,7 @@ use crate::execute::{Contestant, Course, Executor, verdict};
 use crate::experiment::{ALL, Rig, plan};
 use crate::host::fingerprint;
 use crate::interrupt::Interrupt;
-use crate::output::{note, print, print_json};
+use crate::output::{chain, note, print, print_json};
 use crate::pin::Pin;
 use crate::preset::Preset;
 use crate::progress::Progress;
@@ -127,7 +127,7 @@ fn sweep() {
     match scratch::sweep() {
         Ok(removed) if removed.is_empty() => {}
         Ok(removed) => note(&format!("removed {} leftovers of a killed run", removed.len())),
-        Err(error) => note(&format!("cannot remove leftovers of a killed run: {error:#}")),
+        Err(error) => note(&format!("cannot remove leftovers of a killed run: {}", chain(&error))),
     }
 }
 
@@ -160,7 +160,7 @@ fn contestants(args: &RunArgs) -> (Vec<Contestant>, Vec<BackendRecord>) {
 fn prepared(contestant: &mut Contestant, scratch: &Scratch, header: &Run, journal: &mut Journal) -> bool {
     let Err(error) = contestant.backend.prepare(scratch) else { return true };
     let name = contestant.backend.name();
-    let reason = format!("{error:#}");
+    let reason = chain(&error);
     note(&format!("{name} failed: {reason}"));
     if let Some(record) = header.backends.iter().find(|record| record.name == name) {
         let record = BackendRecord { status: BackendStatus::Failed, reason: Some(reason), ..record.clone() };
