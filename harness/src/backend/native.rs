@@ -10,6 +10,7 @@ use results::Metric;
 
 use super::footprint::Footprint;
 use super::{Ended, Instance, Job};
+use crate::clock::now_ns;
 use crate::scratch::CgroupNames;
 
 /// The limits of every instance that sits in a cgroup, whatever the backend.
@@ -23,15 +24,18 @@ pub struct Native {
     // Before the cgroup: it must be gone when the cgroup is removed.
     instance: container::Instance,
     cgroup: Option<Cgroup>,
+    /// When the cgroup, if there is one, had been created.
+    created_ns: u64,
 }
 
 impl Native {
     /// Starts `spec` with the agent's arguments.
     pub fn start(mut spec: container::Spec, job: &Job, cgroup: Option<Cgroup>) -> Result<Box<dyn Instance>> {
+        let created_ns = now_ns();
         spec.args = job.args.iter().map(Into::into).collect();
         spec.stderr = container::Stdio::Null;
         spec.cgroup = cgroup.as_ref().map(Cgroup::join);
-        Ok(Box::new(Self { instance: container::start(&spec)?, cgroup }))
+        Ok(Box::new(Self { instance: container::start(&spec)?, cgroup, created_ns }))
     }
 }
 
@@ -47,7 +51,9 @@ impl Instance for Native {
     }
 
     fn phases(&mut self) -> Vec<(String, u64)> {
-        self.instance.phases().iter().map(|phase| (phase.name.to_owned(), phase.end_ns)).collect()
+        let created = self.cgroup.as_ref().map(|_| ("cgroup_create".to_owned(), self.created_ns));
+        let started = self.instance.phases().iter().map(|phase| (phase.name.to_owned(), phase.end_ns));
+        created.into_iter().chain(started).collect()
     }
 
     fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)> {
