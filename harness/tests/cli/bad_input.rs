@@ -60,10 +60,10 @@ fn a_run_that_is_missing_truncated_or_foreign_is_named_and_nothing_is_written() 
     let good = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/run.json")).unwrap();
     for (name, content, wanted) in [
         ("truncated", &good[..good.len() / 2], "cut off"),
-        ("foreign", br#"{"name": "left-pad"}"#.as_slice(), "not a bench run"),
+        ("foreign", br#"{"name": "left-pad"}"#.as_slice(), "not a run of"),
         ("newer", br#"{"schema_version": 99}"#.as_slice(), "99"),
-        ("binary", &[0xff, 0, 0x1b][..], "binary"),
-        ("empty", b"", "empty"),
+        ("binary", &[0xff, 0, 0x1b][..], "expected value"),
+        ("empty", b"", "cut off"),
     ] {
         let folder = bench.temp.path().join(name);
         fs::create_dir(&folder).unwrap();
