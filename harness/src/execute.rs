@@ -9,7 +9,7 @@ use results::{BackendStatus, Experiment, Journal, Key, Status};
 use workloads::Workload;
 
 use crate::backend::Backend;
-use crate::experiment::{Finding, Observation, Plan, Rig, plan};
+use crate::experiment::{Finding, Plan, Rig, plan};
 use crate::preset::Preset;
 use crate::progress::{Position, Progress, name};
 use crate::schedule::{Stopping, block};
@@ -166,16 +166,7 @@ impl Executor<'_> {
         block: u32,
         cell: &mut Cell,
     ) -> Result<Course> {
-        let key = |observation: &Observation| Key {
-            experiment: plan.id(),
-            workload: workload.name.to_owned(),
-            backend: backend.to_owned(),
-            metric: observation.metric.clone(),
-            unit: observation.unit,
-            better: observation.better(),
-        };
-        let none =
-            Observation { unit: unit_of(workload, &primary), metric: primary, value: Err(String::new()) };
+        let key = |metric: &results::Metric| Key::new(plan.id(), workload.name, backend, metric.clone());
         // A signal reaches the instances too; what they say then is not a failure of theirs.
         if self.rig.interrupt.is_raised() {
             return Ok(Course::Interrupted);
@@ -185,10 +176,12 @@ impl Executor<'_> {
                 cell.failures = 0;
                 for observation in &observations {
                     match &observation.value {
-                        Ok(value) => self.journal.sample(&key(observation), *value, block, &flags)?,
-                        Err(why) => self.journal.status(&key(observation), Status::Unavailable, why)?,
+                        Ok(value) => self.journal.sample(&key(&observation.metric), *value, block, &flags)?,
+                        Err(why) => {
+                            self.journal.status(&key(&observation.metric), Status::Unavailable, why)?
+                        }
                     }
-                    if observation.metric == none.metric
+                    if observation.metric == primary
                         && let Ok(value) = observation.value
                     {
                         cell.samples.push(value);
@@ -197,7 +190,7 @@ impl Executor<'_> {
             }
             Ok(Finding::NotApplicable(reason)) => {
                 cell.over = true;
-                self.journal.status(&key(&none), Status::NotApplicable, &reason)?;
+                self.journal.status(&key(&primary), Status::NotApplicable, &reason)?;
             }
             Err(TrialError::Interrupted) => return Ok(Course::Interrupted),
             Err(error) => {
@@ -207,7 +200,7 @@ impl Executor<'_> {
                     cell.over = true;
                     let reason = error.to_string();
                     self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
-                    self.journal.status(&key(&none), Status::Failed, &reason)?;
+                    self.journal.status(&key(&primary), Status::Failed, &reason)?;
                 }
             }
         }
@@ -232,14 +225,6 @@ impl Executor<'_> {
             left: clock.left(blocks, most),
         });
         tracing::trace!("{} block {blocks}: {} on {backend}", name(experiment), workload.name);
-    }
-}
-
-fn unit_of(workload: &Workload, primary: &results::Metric) -> results::Unit {
-    match (primary, workload.yields) {
-        (results::Metric::MarginalMemory, _) => results::Unit::Bytes,
-        (_, workloads::Yields::Bandwidth) => results::Unit::BytesPerSecond,
-        _ => results::Unit::Nanoseconds,
     }
 }
 

@@ -8,7 +8,6 @@
 pub mod arrange;
 pub mod backend;
 pub mod cli;
-pub mod clock;
 pub mod command;
 pub mod disturbance;
 pub mod execute;

@@ -5,11 +5,11 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use container::now_ns;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use workloads::protocol::{Event, Parser, ProtocolError};
 
 use crate::backend::Instance;
-use crate::clock::now_ns;
 use crate::interrupt::Interrupt;
 
 /// Why a trial has no result.

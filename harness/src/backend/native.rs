@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use container::cgroup::{Cgroup, Limits};
+use container::now_ns;
 use results::Metric;
 
 use super::footprint::Footprint;
 use super::{Ended, Instance, Job};
-use crate::clock::now_ns;
 use crate::scratch::CgroupNames;
 
 /// The limits of every instance that sits in a cgroup, whatever the backend.

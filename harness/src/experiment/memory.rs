@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use procfs::Current;
 use results::stats::slope;
-use results::{Experiment, Metric, Unit};
+use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::{Finding, MIB, Observation, Plan, Rig, explain, of_group};
@@ -93,11 +93,7 @@ impl Memory {
         let observations = instance
             .memory()
             .into_iter()
-            .map(|(metric, bytes)| Observation {
-                metric,
-                unit: Unit::Bytes,
-                value: bytes.map(|bytes| bytes as f64),
-            })
+            .map(|(metric, bytes)| Observation { metric, value: bytes.map(|bytes| bytes as f64) })
             .collect();
         end(&mut *instance)?;
         Ok(observations)
@@ -125,7 +121,7 @@ impl Memory {
         }
         let value =
             slope(&points).map(|slope| slope.median).ok_or_else(|| "the ramp has no slope".to_owned());
-        Ok(Observation { metric: Metric::MarginalMemory, unit: Unit::Bytes, value })
+        Ok(Observation { metric: Metric::MarginalMemory, value })
     }
 }
 

@@ -6,7 +6,7 @@ mod throughput;
 
 use std::time::{Duration, Instant};
 
-use results::{Better, Experiment, Metric, Unit};
+use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
 use crate::backend::{Backend, Instance};
@@ -44,29 +44,22 @@ impl Rig<'_> {
     }
 }
 
-/// One number from one trial.
+/// One number from one trial, in the metric's own unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     /// What was measured.
     pub metric: Metric,
-    /// In what unit.
-    pub unit: Unit,
     /// The value, or why this host cannot tell.
     pub value: Result<f64, String>,
 }
 
 impl Observation {
-    fn new(metric: Metric, unit: Unit, value: f64) -> Self {
-        Self { metric, unit, value: Ok(value) }
+    fn new(metric: Metric, value: f64) -> Self {
+        Self { metric, value: Ok(value) }
     }
 
     fn time(metric: Metric, ns: u64) -> Self {
-        Self::new(metric, Unit::Nanoseconds, ns as f64)
-    }
-
-    /// Which direction is an improvement.
-    pub fn better(&self) -> Better {
-        if self.metric == Metric::Bandwidth { Better::Higher } else { Better::Lower }
+        Self::new(metric, ns as f64)
     }
 }
 

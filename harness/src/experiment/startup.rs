@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use results::{Experiment, Metric, Unit};
+use container::now_ns;
+use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::{Finding, MIB, Observation, Plan, Rig, of_group};
 use crate::backend::{Backend, Job};
-use crate::clock::now_ns;
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -70,7 +70,7 @@ impl Plan for Startup {
         observations.push(Observation::time(Metric::TeardownTime, gone - asked));
         observations.push(Observation::time(Metric::CpuTime, ended.cpu_time.as_nanos() as u64));
         if let Some(count) = ended.unknown_syscalls {
-            observations.push(Observation::new(Metric::UnknownSyscalls, Unit::Count, count as f64));
+            observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
         }
         Ok(Finding::Observed(observations, watch.end()))
     }

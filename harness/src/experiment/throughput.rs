@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use results::stats::median;
-use results::{Experiment, Metric, Unit};
+use results::{Experiment, Metric};
 use workloads::protocol::Event;
 use workloads::{Group, Workload, Yields};
 
@@ -109,7 +109,7 @@ impl Plan for Throughput {
         flags.extend(batches.clock_flag());
         let mut observations = vec![batches.observation(workload)?];
         if let Some(count) = ended.unknown_syscalls {
-            observations.push(Observation::new(Metric::UnknownSyscalls, Unit::Count, count as f64));
+            observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
         }
         Ok(Finding::Observed(observations, flags))
     }
@@ -172,16 +172,12 @@ impl Batches {
             })
         };
         Ok(match workload.yields {
-            Yields::TimePerOp => Observation::new(
-                Metric::TimePerOp,
-                Unit::Nanoseconds,
-                value(&|ops, ns| ns as f64 / ops as f64)?,
-            ),
-            Yields::Bandwidth => Observation::new(
-                Metric::Bandwidth,
-                Unit::BytesPerSecond,
-                value(&|bytes, ns| bytes as f64 * 1e9 / ns as f64)?,
-            ),
+            Yields::TimePerOp => {
+                Observation::new(Metric::TimePerOp, value(&|ops, ns| ns as f64 / ops as f64)?)
+            }
+            Yields::Bandwidth => {
+                Observation::new(Metric::Bandwidth, value(&|bytes, ns| bytes as f64 * 1e9 / ns as f64)?)
+            }
         })
     }
 
