@@ -5,7 +5,7 @@
 //! start-up cost is the kernel's and nothing else, and so that it runs on the few system calls of a
 //! unikernel.
 //!
-//! Invariant: READY is the first system call.
+//! Invariant: READY is the first system call, except in a Linux guest of which the agent is `/init`.
 
 #![no_std]
 #![no_main]
@@ -14,6 +14,7 @@
 mod catalogue;
 mod command;
 mod events;
+mod init;
 mod intrinsics;
 mod meter;
 mod sys;
@@ -37,7 +38,7 @@ unsafe extern "C" fn _start() -> ! {
 /// `stack` must be the stack pointer at process entry.
 unsafe extern "C" fn enter(stack: *const usize) -> ! {
     // SAFETY: this is the pointer that `_start` was entered with, as the caller vouches.
-    sys::exit(unsafe { command::enter(stack) })
+    init::end(unsafe { command::enter(stack) })
 }
 
 /// A bug in the agent becomes an error event, so that the host can show it instead of a bare exit status.
@@ -47,5 +48,5 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         Some(at) => events::error(sys::STDOUT, format_args!("agent panicked at {}:{}", at.file(), at.line())),
         None => events::error(sys::STDOUT, format_args!("agent panicked")),
     };
-    sys::exit(1)
+    init::end(1)
 }

@@ -1,12 +1,13 @@
 //! The agent's `main`: READY, then the command line, then the workload.
 //!
-//! Invariant: the first act is writing READY, before the command line is looked at; it is the end of startup.
+//! Invariant: the first act is saying READY, before the command line is looked at; it is the end of startup.
+//! How it is said is a matter of `init.rs` in a Linux guest, and a line on standard output everywhere else.
 
 use core::fmt;
 
 use crate::{
     catalogue::{self, Workload},
-    events,
+    events, init,
     meter::{MAX_BATCHES, Meter},
     sys::{STDOUT, stack::InitialStack},
 };
@@ -28,17 +29,27 @@ pub unsafe fn enter(stack: *const usize) -> i32 {
     // SAFETY: the caller vouches for exactly this.
     let stack = unsafe { InitialStack::new(stack) };
     // A child of the execve workload has the standard output of a running measurement, and no business there.
-    if stack.is_re_execution() { SUCCESS } else { main(STDOUT, &stack) }
+    if stack.is_re_execution() {
+        return SUCCESS;
+    }
+    let on_line = init::is_init(&stack);
+    let begun = if on_line { init::begin(&stack) } else { events::ready(STDOUT).map_err(drop) };
+    if begun.is_ok() { main(STDOUT, on_line, &stack) } else { FAILURE }
 }
 
-fn main(out: i32, stack: &InitialStack) -> i32 {
-    if events::ready(out).is_err() {
-        return FAILURE;
-    }
+/// What comes after READY.
+fn main(out: i32, on_line: bool, stack: &InitialStack) -> i32 {
     let (reported, status) = match Command::parse(|index| stack.argument(index)) {
         Err(wrong) => (events::error(out, format_args!("{wrong}")), USAGE),
         Ok(Command { workload, batches, batch_ns }) => {
-            let meter = Meter { out, batches: batches as usize, batch_ns, vdso: stack.vdso() };
+            let meter = Meter {
+                out,
+                on_line,
+                batches: batches as usize,
+                batch_ns,
+                vdso: stack.vdso(),
+                executable: stack.executable(),
+            };
             match (workload.run)(&meter) {
                 Ok(()) => (Ok(()), SUCCESS),
                 Err(stop) if stop.is_skip() => (events::skip(out, format_args!("{stop}")), SUCCESS),

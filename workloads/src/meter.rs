@@ -5,9 +5,11 @@
 //! All samples are kept until the last batch is over, so that neither the agent's output nor the host that
 //! wakes up to read it disturbs a batch.
 
+use core::ffi::CStr;
+
 use crate::{
     events::{self, BEGIN, DONE, END, SAMPLE},
-    sys::{self, SysError},
+    sys::{self, SysError, tty},
     work::Stop,
 };
 
@@ -35,12 +37,16 @@ impl<F: FnMut(u64) -> Result<(), Stop>> Batch for F {
 pub struct Meter {
     /// The descriptor that takes the events.
     pub out: i32,
+    /// Whether that is a serial line, which goes on sending after a write has returned.
+    pub on_line: bool,
     /// How many batches to report: at most [`MAX_BATCHES`].
     pub batches: usize,
     /// How long a batch should last at least, in nanoseconds.
     pub batch_ns: u64,
     /// Where the kernel mapped the vDSO, if it did.
     pub vdso: Option<usize>,
+    /// The path that the agent was executed by, if the kernel said so.
+    pub executable: Option<&'static CStr>,
 }
 
 /// One batch: operations and nanoseconds.
@@ -68,6 +74,9 @@ impl Meter {
         let samples = samples.get_mut(..self.batches).unwrap_or_default();
 
         events::line(self.out, format_args!("{BEGIN} {}", now()?))?;
+        if self.on_line {
+            tty::drain(self.out)?;
+        }
         for sample in &mut *samples {
             *sample = Sample { ops: ops.saturating_mul(unit), ns: time(ops, batch)? };
         }
@@ -131,9 +140,13 @@ mod tests {
     use super::*;
     use crate::protocol::{Event, Parser};
 
+    fn meter(out: i32, batches: usize, batch_ns: u64) -> Meter {
+        Meter { out, on_line: false, batches, batch_ns, vdso: None, executable: None }
+    }
+
     fn events_of(batches: usize, batch: &mut dyn Batch) -> (Result<(), Stop>, Vec<Event>) {
         let (mut reader, writer) = pipe().unwrap();
-        let meter = Meter { out: writer.as_raw_fd(), batches, batch_ns: 1000, vdso: None };
+        let meter = meter(writer.as_raw_fd(), batches, 1000);
         let result = meter.measure_limited(u64::MAX, 10, batch);
         drop(writer);
         let mut bytes = b"ready\n".to_vec();
@@ -168,7 +181,7 @@ mod tests {
 
     #[test]
     fn calibration_respects_the_most_operations() {
-        let meter = Meter { out: -1, batches: 1, batch_ns: u64::MAX, vdso: None };
+        let meter = meter(-1, 1, u64::MAX);
         assert!(matches!(meter.calibrate(100, &mut |_| Ok(())), Ok(100)));
     }
 

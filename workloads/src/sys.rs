@@ -8,9 +8,11 @@
 //! kernel's answer.
 
 pub mod memory;
+pub mod port;
 pub mod signal;
 pub mod stack;
 pub mod thread;
+pub mod tty;
 pub mod vdso;
 
 use core::{arch::asm, ffi::CStr, fmt};
@@ -19,6 +21,8 @@ use core::{arch::asm, ffi::CStr, fmt};
 pub const STDIN: i32 = 0;
 /// The agent's standard output.
 pub const STDOUT: i32 = 1;
+/// The agent's standard error: the console, while it becomes `/init` of a guest; otherwise not used.
+pub const STDERR: i32 = 2;
 
 pub const EPERM: i32 = 1;
 pub const ENOENT: i32 = 2;
@@ -32,6 +36,7 @@ pub const ENOSYS: i32 = 38;
 const CLOCK_MONOTONIC: usize = 1;
 /// `include/uapi/asm-generic/fcntl.h`
 const O_RDWR: usize = 2;
+const O_NOCTTY: usize = 0o400;
 const O_CLOEXEC: usize = 0o2_000_000;
 /// `include/uapi/linux/fcntl.h`
 const AT_FDCWD: usize = -100_isize as usize;
@@ -42,11 +47,13 @@ mod number {
     pub const WRITE: usize = 1;
     pub const CLOSE: usize = 3;
     pub const FSTAT: usize = 5;
+    pub const DUP2: usize = 33;
     pub const GETPID: usize = 39;
     pub const FORK: usize = 57;
     pub const EXECVE: usize = 59;
     pub const WAIT4: usize = 61;
     pub const GETRUSAGE: usize = 98;
+    pub const REBOOT: usize = 169;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
@@ -115,6 +122,18 @@ pub fn exit(status: i32) -> ! {
     }
 }
 
+/// Restarts the machine at once, without writing anything back; returns if that is not permitted.
+///
+/// Only for `/init` of a guest.
+pub fn restart_machine() {
+    /// `include/uapi/linux/reboot.h`
+    const MAGIC1: usize = 0xfee1_dead;
+    const MAGIC2: usize = 672_274_793;
+    const CMD_RESTART: usize = 0x0123_4567;
+    // SAFETY: nothing of this program goes on after it.
+    let _ = unsafe { call("reboot", number::REBOOT, [MAGIC1, MAGIC2, CMD_RESTART, 0, 0, 0]) };
+}
+
 /// The process id: the cheapest call there is, and never cached here.
 #[inline(always)]
 pub fn getpid() -> Result<usize, SysError> {
@@ -162,11 +181,25 @@ pub fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), SysError> {
 /// Opens an existing file for reading and writing, close-on-exec.
 #[inline(always)]
 pub fn open(path: &CStr) -> Result<i32, SysError> {
+    open_with(path, O_RDWR | O_CLOEXEC)
+}
+
+/// Opens a serial line, without making it the controlling terminal.
+pub fn open_line(path: &CStr) -> Result<i32, SysError> {
+    open_with(path, O_RDWR | O_CLOEXEC | O_NOCTTY)
+}
+
+#[inline(always)]
+fn open_with(path: &CStr, flags: usize) -> Result<i32, SysError> {
     // SAFETY: the kernel reads the path up to its NUL, which a `CStr` has.
-    let fd = unsafe {
-        call("openat", number::OPENAT, [AT_FDCWD, path.as_ptr().addr(), O_RDWR | O_CLOEXEC, 0, 0, 0])?
-    };
+    let fd = unsafe { call("openat", number::OPENAT, [AT_FDCWD, path.as_ptr().addr(), flags, 0, 0, 0])? };
     Ok(fd as i32)
+}
+
+/// Makes `target` another name of open descriptor `fd`, not close-on-exec.
+pub fn duplicate_onto(fd: i32, target: i32) -> Result<(), SysError> {
+    // SAFETY: no memory is touched; the agent uses descriptors as plain numbers.
+    unsafe { call("dup2", number::DUP2, [fd as usize, target as usize, 0, 0, 0, 0]).map(drop) }
 }
 
 /// Closes a descriptor of the agent.

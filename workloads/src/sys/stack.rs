@@ -8,6 +8,7 @@ use core::ffi::CStr;
 
 /// `include/uapi/linux/auxvec.h`
 const AT_NULL: usize = 0;
+const AT_EXECFN: usize = 31;
 const AT_SYSINFO_EHDR: usize = 33;
 
 /// The stack as it was at the first instruction.
@@ -46,17 +47,54 @@ impl InitialStack {
 
     /// Where the kernel mapped the vDSO, if it did.
     pub fn vdso(&self) -> Option<usize> {
-        // SAFETY: by the promise made to `new`, the arguments and the environment each end in a zero word,
-        // and the auxiliary vector in AT_NULL; no word behind that is read.
+        self.auxiliary(AT_SYSINFO_EHDR)
+    }
+
+    /// The path that this program was executed by.
+    pub fn executable(&self) -> Option<&'static CStr> {
+        // SAFETY: AT_EXECFN is the address of a string that ends in NUL and stays where it is.
+        self.auxiliary(AT_EXECFN).map(|text| unsafe { CStr::from_ptr(text as *const _) })
+    }
+
+    /// The value of environment variable `name`.
+    pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
+        let mut word = self.environment();
+        loop {
+            // SAFETY: the environment ends in a zero word, and no word behind that is read; each other word
+            // points to a string that ends in NUL.
+            let text = unsafe {
+                match word.read() {
+                    0 => return None,
+                    text => CStr::from_ptr(text as *const _).to_bytes(),
+                }
+            };
+            if let Some(value) = text.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"=")) {
+                return Some(value);
+            }
+            // SAFETY: the word was not the last one.
+            word = unsafe { word.add(1) };
+        }
+    }
+
+    /// The first word of the environment: behind the arguments and their zero word.
+    fn environment(&self) -> *const usize {
+        // SAFETY: by the promise made to `new`, `argc` words and a zero follow the first.
+        unsafe { self.argc.add(1 + self.argc.read() + 1) }
+    }
+
+    /// The value of the auxiliary vector's entry of type `kind`, if there is one and it is not 0.
+    fn auxiliary(&self, kind: usize) -> Option<usize> {
+        let mut word = self.environment();
+        // SAFETY: by the promise made to `new`, the environment ends in a zero word and the auxiliary vector
+        // in AT_NULL; no word behind that is read.
         unsafe {
-            let mut word = self.argc.add(1 + self.argc.read() + 1);
             while word.read() != 0 {
                 word = word.add(1);
             }
             word = word.add(1);
             while word.read() != AT_NULL {
-                if word.read() == AT_SYSINFO_EHDR {
-                    return Some(word.add(1).read()).filter(|&address| address != 0);
+                if word.read() == kind {
+                    return Some(word.add(1).read()).filter(|&value| value != 0);
                 }
                 word = word.add(2);
             }
@@ -92,6 +130,22 @@ mod tests {
         let words = vec![0, 0, address(c"A=1"), address(c"B=2"), 0, 6, 4096, 33, 0x7000, 0, 0].leak();
         assert_eq!(stack(words).vdso(), Some(0x7000));
         assert_eq!(stack(&[0, 0, 0, 6, 4096, 0, 0]).vdso(), None);
+    }
+
+    #[test]
+    fn the_path_of_execution_is_found_behind_the_environment() {
+        let words = vec![0, 0, 0, 31, address(c"/init"), 0, 0].leak();
+        assert_eq!(stack(words).executable(), Some(c"/init"));
+        assert_eq!(stack(&[0, 0, 0, 31, 0, 0, 0]).executable(), None);
+    }
+
+    #[test]
+    fn a_variable_is_found_by_its_whole_name() {
+        let words = vec![0, 0, address(c"PORTS=1"), address(c"PORT"), address(c"PORT=2"), 0, 0, 0].leak();
+        let stack = stack(words);
+        assert_eq!(stack.variable(b"PORT"), Some(&b"2"[..]));
+        assert_eq!(stack.variable(b"POR"), None);
+        assert_eq!(stack.variable(b""), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Making processes, replacing them, and signals.
 
 use core::{
+    ffi::CStr,
     hint::black_box,
     sync::atomic::{AtomicI32, Ordering},
 };
@@ -25,26 +26,37 @@ pub fn fork_exit(meter: &Meter) -> Result<(), Stop> {
 /// Why the child of [`execve`] could not execute; the child shares the memory until it does.
 static EXECVE_ERRNO: AtomicI32 = AtomicI32::new(0);
 
+/// Executes the agent by whichever of its names works: without /proc there is only the one it was executed
+/// by, which may have ceased to exist.
 pub fn execve(meter: &Meter) -> Result<(), Stop> {
     let mut stack = thread::vfork_stack()?;
-    meter.measure(&mut |ops| {
-        for _ in 0..ops {
-            let child = thread::vfork(&mut stack, execute_self, 0)?;
-            let status = sys::wait(child)?;
-            match EXECVE_ERRNO.load(Ordering::Relaxed) {
-                0 if status == 0 => {}
-                0 => return Err(Stop::Wrong("the executed agent did not exit with status 0")),
-                ENOENT => return Err(Stop::Missing("needs /proc")),
-                errno => return Err(SysError { call: "execve", errno }.into()),
-            }
+    let mut once = |path: &CStr| {
+        EXECVE_ERRNO.store(0, Ordering::Relaxed);
+        let child = thread::vfork(&mut stack, execute, path.as_ptr().expose_provenance())?;
+        let status = sys::wait(child)?;
+        match EXECVE_ERRNO.load(Ordering::Relaxed) {
+            0 if status == 0 => Ok(()),
+            0 => Err(Stop::Wrong("the executed agent did not exit with status 0")),
+            errno => Err(SysError { call: "execve", errno }.into()),
         }
-        Ok(())
-    })
+    };
+    let is_missing = |stop: &Stop| matches!(stop, Stop::Failed(SysError { errno: ENOENT, .. }));
+    let mut path = c"/proc/self/exe";
+    if once(path).is_err_and(|stop| is_missing(&stop)) {
+        path = meter.executable.ok_or(Stop::Missing("needs /proc"))?;
+        match once(path) {
+            Err(stop) if is_missing(&stop) => return Err(Stop::Missing("needs /proc")),
+            tried => tried?,
+        }
+    }
+    meter.measure(&mut |ops| (0..ops).try_for_each(|_| once(path)))
 }
 
-/// Becomes the agent, which sees from its empty name that it is to exit at once.
-extern "C" fn execute_self(_: usize) {
-    EXECVE_ERRNO.store(sys::execve(c"/proc/self/exe", c"").errno, Ordering::Relaxed);
+/// Becomes the agent at `path`, which sees from its empty name that it is to exit at once.
+extern "C" fn execute(path: usize) {
+    // SAFETY: the address of a `CStr` that the suspended parent holds.
+    let path = unsafe { CStr::from_ptr(core::ptr::with_exposed_provenance(path)) };
+    EXECVE_ERRNO.store(sys::execve(path, c"").errno, Ordering::Relaxed);
 }
 
 pub fn signal_delivery(meter: &Meter) -> Result<(), Stop> {
