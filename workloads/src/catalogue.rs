@@ -4,7 +4,7 @@
 
 use crate::{
     meter::Meter,
-    work::{Stop, chase, cpu, memory, processes, startup, syscalls, threads},
+    work::{Stop, chase, cpu, identity, memory, processes, startup, syscalls, threads},
 };
 
 /// One entry of the catalogue.
@@ -14,7 +14,7 @@ pub struct Workload {
     pub name: &'static str,
     /// The experiment it belongs to.
     pub group: Group,
-    /// What its samples are.
+    /// What its samples are; without meaning for [`Group::Startup`] and [`Group::Evidence`], which have none.
     pub yields: Yields,
     /// What one operation is, in one line.
     pub summary: &'static str,
@@ -31,6 +31,8 @@ pub enum Group {
     Syscalls,
     /// Uses the processor and the memory system.
     Cpu,
+    /// Measures nothing; reports facts about the place.
+    Evidence,
 }
 
 /// What a workload's samples are.
@@ -65,6 +67,14 @@ const fn bandwidth(
     summary: &'static str,
 ) -> Workload {
     Workload { name, group: Group::Cpu, yields: Yields::Bandwidth, summary, run }
+}
+
+const fn evidence(
+    name: &'static str,
+    run: fn(&Meter) -> Result<(), Stop>,
+    summary: &'static str,
+) -> Workload {
+    Workload { name, group: Group::Evidence, yields: Yields::TimePerOp, summary, run }
 }
 
 /// All workloads, in the order in which reports show them.
@@ -107,6 +117,11 @@ pub static CATALOGUE: &[Workload] = &[
     cpu("pointer-chase-4m", chase::in_4m, "one dependent load from 4 MiB (within most last-level caches)"),
     cpu("pointer-chase-32m", chase::in_32m, "one dependent load from 32 MiB (beyond many last-level caches)"),
     cpu("first-touch", memory::first_touch, "first write to a fresh 4 KiB page: one page fault"),
+    evidence(
+        "identity",
+        identity::identity,
+        "report kernel, boot, host name, process id, privileges: what the agent sees of the place it is in",
+    ),
 ];
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub const MAX_LINE: usize = 256;
 pub const BEGIN: &str = "begin";
 pub const SAMPLE: &str = "sample";
 pub const END: &str = "end";
+pub const FACT: &str = "fact";
 pub const SKIP: &str = "skip";
 pub const ERROR: &str = "error";
 pub const DONE: &str = "done";

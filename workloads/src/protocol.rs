@@ -3,8 +3,9 @@
 //! One event is one line of at most [`MAX_LINE`] bytes of printable ASCII, ended by a line feed:
 //!
 //! ```text
-//! output   = "ready" [ skip | error | measured ]
+//! output   = "ready" [ skip | error | measured | observed ]
 //! measured = "begin" CLOCK_NS { "sample" OPS NS } ( error | "end" CLOCK_NS "done" )
+//! observed = "fact" KEY VALUE { "fact" KEY VALUE } ( error | "done" )
 //! skip     = "skip" REASON            the workload cannot run here
 //! error    = "error" MESSAGE          something went wrong
 //! ```
@@ -12,15 +13,22 @@
 //! `noop` never goes beyond `ready`. `begin` and `end` carry the agent's CLOCK_MONOTONIC in nanoseconds, each
 //! read just before its line is written, so that the host can compare the agent's interval with its own; all
 //! samples lie between the two stamps. A sample is one batch: how many operations (or bytes) in how many
-//! nanoseconds.
+//! nanoseconds. A fact is something the agent sees of the place it is in: its key is made of lower-case letters,
+//! digits and dashes, its value is the rest of the line.
 //!
 //! What writes these lines may be a hostile guest. Invariant: a [`Parser`] holds at most one line, never
 //! panics, and yields only what the grammar allows: numbers in plain decimal, samples without zeroes, an end
-//! not before its begin.
+//! not before its begin, at most [`MAX_FACTS`] facts.
 
-use crate::events::{BEGIN, DONE, END, ERROR, SAMPLE, SKIP, is_allowed};
+use crate::events::{BEGIN, DONE, END, ERROR, FACT, SAMPLE, SKIP, is_allowed};
 
 pub use crate::events::MAX_LINE;
+
+/// The most facts that one agent reports.
+pub const MAX_FACTS: u32 = 64;
+
+/// The longest key of a fact in bytes.
+const MAX_KEY: usize = 32;
 
 /// The agent writes this one as a constant line, see `events::ready`.
 const READY: &str = "ready";
@@ -46,6 +54,13 @@ pub enum Event {
     End {
         /// The agent's CLOCK_MONOTONIC in nanoseconds; not less than that of [`Event::Begin`].
         clock_ns: u64,
+    },
+    /// Something the agent sees of the place it is in.
+    Fact {
+        /// What it is: lower-case letters, digits and dashes, as `kernel-release`.
+        key: String,
+        /// The rest of the line, not empty; `n/a: REASON` if it is not to be had.
+        value: String,
     },
     /// The workload cannot run here.
     Skip {
@@ -111,6 +126,7 @@ enum State {
     Silent,
     Ready,
     Measuring { begin_ns: u64 },
+    Observing { facts: u32 },
     Ended,
     Over,
 }
@@ -171,13 +187,19 @@ impl Parser {
             (State::Silent, Event::Ready) => State::Ready,
             (State::Ready, &Event::Begin { clock_ns }) => State::Measuring { begin_ns: clock_ns },
             (State::Ready, Event::Skip { .. }) => State::Over,
-            (State::Ready | State::Measuring { .. }, Event::Error { .. }) => State::Over,
+            (State::Ready, Event::Fact { .. }) => State::Observing { facts: 1 },
+            (State::Observing { facts }, Event::Fact { .. }) if facts < MAX_FACTS => {
+                State::Observing { facts: facts + 1 }
+            }
+            (State::Ready | State::Measuring { .. } | State::Observing { .. }, Event::Error { .. }) => {
+                State::Over
+            }
             (State::Measuring { .. }, Event::Sample { .. }) => self.state,
             (State::Measuring { begin_ns }, &Event::End { clock_ns }) if clock_ns < begin_ns => {
                 return Err(ProtocolError::ClockWentBack { begin_ns, end_ns: clock_ns });
             }
             (State::Measuring { .. }, Event::End { .. }) => State::Ended,
-            (State::Ended, Event::Done) => State::Over,
+            (State::Ended | State::Observing { .. }, Event::Done) => State::Over,
             (state, _) => {
                 return Err(ProtocolError::OutOfOrder { line: printable(line), place: state.name() });
             }
@@ -190,8 +212,9 @@ impl State {
     fn name(self) -> &'static str {
         match self {
             Self::Silent => "before it was ready",
-            Self::Ready => "between ready and begin",
+            Self::Ready => "right after ready",
             Self::Measuring { .. } => "between begin and end",
+            Self::Observing { .. } => "among its facts",
             Self::Ended => "between end and done",
             Self::Over => "after its last event",
         }
@@ -217,6 +240,12 @@ fn parse(line: &[u8]) -> Option<Event> {
             let (ops, ns) = pair.split_once(' ')?;
             Event::Sample { ops: positive(ops)?, ns: positive(ns)? }
         }
+        (FACT, Some(pair)) => {
+            let (key, value) = pair.split_once(' ')?;
+            let is_key = (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(is_key_byte);
+            (is_key && !value.is_empty())
+                .then(|| Event::Fact { key: key.to_owned(), value: value.to_owned() })?
+        }
         (SKIP, Some(reason)) if !reason.is_empty() => Event::Skip { reason: reason.to_owned() },
         (ERROR, Some(message)) if !message.is_empty() => Event::Error { message: message.to_owned() },
         _ => return None,
@@ -230,6 +259,10 @@ fn number(text: &str) -> Option<u64> {
 
 fn positive(text: &str) -> Option<u64> {
     number(text).filter(|&value| value > 0)
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
 /// What can be shown of foreign bytes.

@@ -7,6 +7,7 @@
 //! Invariant: a wrapper that is not `unsafe` cannot break memory safety whatever its arguments and the
 //! kernel's answer.
 
+pub mod identity;
 pub mod memory;
 pub mod port;
 pub mod signal;
@@ -182,6 +183,11 @@ pub fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), SysError> {
 #[inline(always)]
 pub fn open(path: &CStr) -> Result<i32, SysError> {
     open_with(path, O_RDWR | O_CLOEXEC)
+}
+
+/// Opens an existing file for reading, close-on-exec.
+pub fn open_to_read(path: &CStr) -> Result<i32, SysError> {
+    open_with(path, O_CLOEXEC)
 }
 
 /// Opens a serial line, without making it the controlling terminal.

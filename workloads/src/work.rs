@@ -1,11 +1,12 @@
 //! The workloads, and the ways in which one ends before it has a result.
 //!
-//! Every workload makes its preparations, hands the meter a batch to repeat, and consumes what it computes,
-//! so that the compiler cannot drop the work. None needs more than 96 MiB of memory, so that a guest of 256
+//! Every workload that measures makes its preparations, hands the meter a batch to repeat, and consumes what
+//! it computes, so that the compiler cannot drop the work. None needs more than 96 MiB of memory, so that a guest of 256
 //! MiB holds all.
 
 pub mod chase;
 pub mod cpu;
+pub mod identity;
 pub mod memory;
 pub mod processes;
 pub mod sha256;

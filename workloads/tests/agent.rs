@@ -73,7 +73,8 @@ fn skipped(reason: &str) {
 
 #[test]
 fn every_workload_reports_the_batches_that_were_asked_for() {
-    for workload in CATALOGUE.iter().filter(|workload| workload.group != Group::Startup) {
+    let measures = |group| matches!(group, Group::Syscalls | Group::Cpu);
+    for workload in CATALOGUE.iter().filter(|workload| measures(workload.group)) {
         let (status, events) = events(&mut agent(&[workload.name, "--batches", "3", "--batch-ns", "20000"]));
         match events.as_slice() {
             [Event::Ready, Event::Skip { reason }] => skipped(&format!("{}: {reason}", workload.name)),
@@ -99,6 +100,29 @@ fn every_workload_reports_the_batches_that_were_asked_for() {
         }
         assert_eq!(status, Some(0), "{}", workload.name);
     }
+}
+
+#[test]
+fn identity_reports_what_this_process_can_see_too() {
+    let (status, events) = events(&mut agent(&["identity"]));
+    assert_eq!(status, Some(0));
+    let of = |key: &str| {
+        let values = events.iter().filter_map(|event| match event {
+            Event::Fact { key: found, value } if found == key => Some(value.as_str()),
+            _ => None,
+        });
+        let [value] = values.collect::<Vec<_>>()[..] else { panic!("{key} in {events:?}") };
+        value
+    };
+    let file = |path| fs::read_to_string(path).unwrap().trim().to_owned();
+    assert_eq!(of("kernel-release"), file("/proc/sys/kernel/osrelease"));
+    assert_eq!(of("boot-id"), file("/proc/sys/kernel/random/boot_id"));
+    for key in
+        ["kernel-version", "hostname", "capabilities", "memory-bytes", "tasks", "uptime-ms", "uid", "pid"]
+    {
+        assert!(!of(key).starts_with("n/a"), "{key}: {}", of(key));
+    }
+    assert_eq!(events.last(), Some(&Event::Done));
 }
 
 /// Starts `noop` and waits until it is ready.

@@ -1,7 +1,7 @@
 //! What the parser of agent events accepts and what it refuses.
 
 use proptest::prelude::*;
-use workloads::protocol::{Event, MAX_LINE, Parser, ProtocolError};
+use workloads::protocol::{Event, MAX_FACTS, MAX_LINE, Parser, ProtocolError};
 
 fn parse(output: &str) -> Result<Vec<Event>, ProtocolError> {
     Parser::new().push(output.as_bytes())
@@ -32,6 +32,26 @@ fn a_skip_and_an_error_carry_their_text() {
         parse("ready\nbegin 1\nerror read failed with errno 5\n").map(|events| events.last().cloned()),
         Ok(Some(Event::Error { message: "read failed with errno 5".into() }))
     );
+}
+
+#[test]
+fn facts_carry_a_key_and_the_rest_of_the_line() {
+    assert_eq!(
+        parse("ready\nfact kernel-version #1 SMP Debian 6.1\nfact pid 1\ndone\n"),
+        Ok(vec![
+            Event::Ready,
+            Event::Fact { key: "kernel-version".into(), value: "#1 SMP Debian 6.1".into() },
+            Event::Fact { key: "pid".into(), value: "1".into() },
+            Event::Done,
+        ])
+    );
+}
+
+#[test]
+fn facts_come_to_an_end() {
+    let facts = |count| format!("ready\n{}done\n", "fact pid 1\n".repeat(count as usize));
+    assert!(parse(&facts(MAX_FACTS)).is_ok());
+    assert!(matches!(parse(&facts(MAX_FACTS + 1)), Err(ProtocolError::OutOfOrder { .. })));
 }
 
 #[test]
@@ -67,6 +87,14 @@ fn foreign_lines_are_errors() {
         "sample 0 1",
         "sample 1 0",
         "end 1.5",
+        "fact",
+        "fact ",
+        "fact pid",
+        "fact pid ",
+        "fact  pid 1",
+        "fact Pid 1",
+        "fact p_id 1",
+        "fact this-key-is-longer-than-32-bytes-are 1",
         "skip",
         "skip ",
         "error",
@@ -103,6 +131,11 @@ fn events_out_of_order_are_errors() {
         "ready\nbegin 1\nend 2\ndone\ndone\n",
         "ready\nskip x\ndone\n",
         "ready\nerror x\nerror x\n",
+        "fact pid 1\n",
+        "ready\nfact pid 1\nbegin 1\n",
+        "ready\nfact pid 1\nskip x\n",
+        "ready\nbegin 1\nfact pid 1\n",
+        "ready\nfact pid 1\ndone\nfact pid 1\n",
     ] {
         assert!(matches!(parse(output), Err(ProtocolError::OutOfOrder { .. })), "{output:?}");
     }
