@@ -55,8 +55,43 @@ pub enum Command {
         #[command(flatten)]
         json: JsonArg,
     },
+    /// Kernels for `microvm-linux`: list them, fetch one, unpack one.
+    ///
+    /// Without `--kernel`, a Linux guest boots the host's own kernel, /boot/vmlinuz-$(uname -r), so that
+    /// containers and VMs run the same one, else the newest that `fetch` has put into the cache
+    /// ($XDG_CACHE_HOME/bench/kernels, or ~/.cache/bench/kernels). A compressed kernel (bzImage) is unpacked
+    /// into the cache once, because an uncompressed one starts sooner.
+    #[command(subcommand)]
+    Kernel(KernelCommand),
     /// Remove what a killed run left behind: processes, cgroups, temporary folders.
     Clean(JsonArg),
+}
+
+/// What to do about kernels.
+#[derive(Debug, Subcommand)]
+pub enum KernelCommand {
+    /// Show the kernels of this host and of the cache, and which one a guest boots by default.
+    List(JsonArg),
+    /// Get the distribution's kernel for virtual machines into the cache, without installing it.
+    ///
+    /// On Debian and Ubuntu by apt-get and dpkg-deb; needs no root.
+    Fetch {
+        /// This package instead, or the kernel that it depends on [default: linux-image-cloud-amd64 on
+        /// Debian, linux-image-virtual on Ubuntu].
+        #[arg(long, value_name = "NAME")]
+        package: Option<String>,
+        /// Output.
+        #[command(flatten)]
+        json: JsonArg,
+    },
+    /// Unpack a bzImage into the cache and print the path of the ELF file; an ELF file is left as it is.
+    Extract {
+        /// A bzImage, compressed by gzip, bzip2, lzma, xz, lz4 or zstd, or an ELF vmlinux.
+        path: PathBuf,
+        /// Output.
+        #[command(flatten)]
+        json: JsonArg,
+    },
 }
 
 /// Output for machines.
@@ -97,6 +132,15 @@ pub struct RunArgs {
     /// Seed of the order of trials and of the bootstrap; random if not given, and recorded.
     #[arg(long)]
     pub seed: Option<u64>,
+
+    /// Boot this kernel in `microvm-linux`, a bzImage or an ELF vmlinux [default: the host's own, else the
+    /// newest in the cache; see `bench kernel list`].
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+
+    /// Try this backend even if the probe says that it cannot run here; may be given more than once.
+    #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
+    pub force_backend: Vec<String>,
 
     /// Run instances on this CPU, or `none` to let the kernel choose [default: the last CPU].
     #[arg(long, value_name = "CPU")]

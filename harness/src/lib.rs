@@ -2,7 +2,7 @@
 //! measures what isolation costs.
 //!
 //! `backend` knows how to run the agent, `experiment` what a trial does, `schedule` in which order,
-//! `execute` carries it out into the journal, `command` holds the subcommands. Measuring never
+//! `execute` carries it out into the journal, `kernel` finds what Linux guests boot, `command` holds the subcommands. Measuring never
 //! prints; rendering never measures.
 
 pub mod arrange;
@@ -14,6 +14,7 @@ pub mod execute;
 pub mod experiment;
 pub mod host;
 pub mod interrupt;
+pub mod kernel;
 pub mod output;
 pub mod pin;
 pub mod preset;

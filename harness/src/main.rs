@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use harness::cli::{Cli, Command};
-use harness::command::{clean, doctor, list, report, run};
+use harness::command::{clean, doctor, kernel, list, report, run};
 use harness::status::{self, Outcome};
 use tracing::level_filters::LevelFilter;
 
@@ -30,6 +30,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
         Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
+        Command::Kernel(command) => kernel::kernel(&command)?,
         Command::Clean(json) => clean::clean(json)?,
     }
     Ok(Outcome::Fine)

@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod doctor;
+pub mod kernel;
 pub mod list;
 pub mod report;
 pub mod run;
