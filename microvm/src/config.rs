@@ -58,9 +58,7 @@ impl Config {
     /// Checks everything that can be checked without touching the host.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         check_memory(self.memory_bytes)?;
-        if self.deadline.is_some_and(|deadline| deadline.is_zero() || deadline > MAX_DEADLINE) {
-            return Err(Error::Deadline);
-        }
+        check_deadline(self.deadline)?;
         let bad_name = |name: &OsString| name.is_empty() || name.as_bytes().contains(&b'=');
         match self.env.iter().find(|(name, _)| bad_name(name)) {
             Some((name, _)) => Err(Error::EnvironmentName(name.clone())),
@@ -84,6 +82,14 @@ pub struct MemorySizeError {
 pub(crate) fn check_memory(bytes: u64) -> Result<(), MemorySizeError> {
     let possible = (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) && bytes.is_multiple_of(LARGE_PAGE_SIZE);
     if possible { Ok(()) } else { Err(MemorySizeError { bytes }) }
+}
+
+/// Checks how long a guest may run.
+pub(crate) fn check_deadline(deadline: Option<Duration>) -> Result<(), Error> {
+    if deadline.is_some_and(|deadline| deadline.is_zero() || deadline > MAX_DEADLINE) {
+        return Err(Error::Deadline);
+    }
+    Ok(())
 }
 
 /// A year: far below where the arithmetic of timers ends.

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use crate::launcher::Error;
 use crate::report::{Outcome, Report, decode};
 
-/// More than the longest report: 512 counters of 40 characters, and an error message.
+/// More than the longest report: 512 counters of 40 characters, 30 lines of a console, and an error message.
 const MAX_REPORT: u64 = 64 << 10;
 
 /// What the VMM process used, guest included.
@@ -40,8 +40,10 @@ pub struct Exit {
     /// System calls outside the guest kernel's subset, by number, and how often each was made; number 511 stands for
     /// itself and all above. Empty if the machine was killed.
     pub unknown_syscalls: BTreeMap<u64, u64>,
-    /// How often the guest called the VMM.
+    /// How often the guest called the VMM; 0 for a Linux guest, which calls it all the time.
     pub doorbells: u64,
+    /// The last lines of a Linux guest's console, without what is not printable.
+    pub console: Vec<String>,
     /// Resource use.
     pub usage: Usage,
 }
@@ -153,7 +155,13 @@ impl Instance {
         }
         let Some((status, usage)) = wait4(self.pid, options)? else { return Ok(None) };
         // From here on it is reaped, whatever the report says.
-        let killed = |outcome| Exit { outcome, unknown_syscalls: BTreeMap::new(), doorbells: 0, usage };
+        let killed = |outcome| Exit {
+            outcome,
+            unknown_syscalls: BTreeMap::new(),
+            doorbells: 0,
+            console: Vec::new(),
+            usage,
+        };
         let exit = match status {
             WaitStatus::Signaled(_, Signal::SIGALRM, _) if self.deadline => killed(Outcome::Deadline),
             WaitStatus::Signaled(_, signal, _) => killed(Outcome::Killed(signal as i32)),
@@ -167,6 +175,7 @@ impl Instance {
                     outcome: end.outcome.unwrap_or_else(lost),
                     unknown_syscalls: end.unknown_syscalls,
                     doorbells: end.doorbells,
+                    console: end.console,
                     usage,
                 }
             }

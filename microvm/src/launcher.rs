@@ -8,9 +8,10 @@
 use std::ffi::{CString, NulError, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -22,7 +23,8 @@ use crate::config::{Config, MemorySizeError, Stderr};
 use crate::elf::{self, ElfError};
 use crate::instance::Instance;
 use crate::layout;
-use crate::vmm::process::REPORT_FD;
+use crate::linux::{LinuxConfig, MAX_VCPUS};
+use crate::vmm::process::{INITRAMFS_FD, LINUX, REPORT_FD, UNIKERNEL};
 
 /// The VMM's executable; empty in the nested build that makes it.
 static VMM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/microvm-vmm"));
@@ -39,6 +41,30 @@ pub enum Error {
     /// The name of an environment variable is empty or contains `=`.
     #[error("{0:?} cannot be the name of an environment variable; it must not be empty or contain '='")]
     EnvironmentName(OsString),
+    /// A number of vCPUs that no machine has.
+    #[error("a machine of {0} vCPUs is not possible; choose from 1 to {MAX_VCPUS}")]
+    Vcpus(u32),
+    /// An initramfs larger than the guest.
+    #[error("the initramfs has {bytes} bytes and the guest's memory {memory}; give the guest more memory")]
+    InitramfsSize {
+        /// Size of the initramfs in bytes.
+        bytes: u64,
+        /// Size of the guest in bytes.
+        memory: u64,
+    },
+    /// The initramfs does not read.
+    #[error("cannot read the initramfs {path}: {source}")]
+    OpenInitramfs {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An argument of init that does not survive the kernel's command line.
+    #[error(
+        "{0:?} cannot be passed to init on the kernel's command line; use printable ASCII without spaces"
+    )]
+    InitArgument(OsString),
     /// A NUL byte in an argument.
     #[error("an argument, path or variable contains a NUL byte: {0}")]
     Nul(#[from] NulError),
@@ -114,13 +140,33 @@ impl Launcher {
     /// The machine is killed when the *thread* that called this ends (prctl(2), PR_SET_PDEATHSIG).
     pub fn start(&self, config: &Config) -> Result<Instance, Error> {
         config.validate()?;
-        let args = arguments(config)?;
-        let env = environment(config)?;
+        self.spawn(&Child {
+            args: arguments(config)?,
+            env: environment(&config.env)?,
+            stderr: config.stderr,
+            initramfs: None,
+            deadline: config.deadline,
+        })
+    }
 
+    /// Starts a machine with a Linux kernel, on the same terms as [`start`](Self::start). Its standard output is what
+    /// `/init` writes to `/dev/ttyS1`, preceded by the line `ready`; its standard input goes there.
+    pub fn start_linux(&self, config: &LinuxConfig) -> Result<Instance, Error> {
+        config.validate()?;
+        self.spawn(&Child {
+            args: linux_arguments(config)?,
+            env: Vec::new(),
+            stderr: config.console,
+            initramfs: Some(config.initramfs.fd()),
+            deadline: config.deadline,
+        })
+    }
+
+    fn spawn(&self, child: &Child<'_>) -> Result<Instance, Error> {
         let (stdin_child, stdin) = pipe()?;
         let (stdout, stdout_child) = pipe()?;
         let (report, report_child) = pipe()?;
-        let (stderr, stderr_child) = match config.stderr {
+        let (stderr, stderr_child) = match child.stderr {
             Stderr::Inherit => (None, None),
             Stderr::Null => (None, Some(null()?)),
             Stderr::Capture => {
@@ -130,26 +176,42 @@ impl Launcher {
         };
         // Instance::report must not wait.
         fcntl(&report, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(Error::host("fcntl(O_NONBLOCK)"))?;
+        let initramfs = match child.initramfs {
+            Some(fd) => Some(above_targets(fd.try_clone_to_owned().map_err(cannot_copy)?)?),
+            None => None,
+        };
 
         let mut actions =
             PosixSpawnFileActions::init().map_err(Error::host("posix_spawn_file_actions_init"))?;
-        let mut assign = |fd: &OwnedFd, number: RawFd| {
-            actions.add_dup2(fd.as_raw_fd(), number).map_err(Error::host("posix_spawn_file_actions_adddup2"))
-        };
-        assign(&stdin_child, 0)?;
-        assign(&stdout_child, 1)?;
-        if let Some(stderr_child) = &stderr_child {
-            assign(stderr_child, 2)?;
+        let sources = [(Some(&stdin_child), 0), (Some(&stdout_child), 1), (stderr_child.as_ref(), 2)];
+        let more = [(Some(&report_child), REPORT_FD), (initramfs.as_ref(), INITRAMFS_FD)];
+        for (fd, number) in sources.into_iter().chain(more) {
+            let Some(fd) = fd else { continue };
+            actions
+                .add_dup2(fd.as_raw_fd(), number)
+                .map_err(Error::host("posix_spawn_file_actions_adddup2"))?;
         }
-        assign(&report_child, REPORT_FD)?;
 
         let path = CString::new(format!("/proc/self/fd/{}", self.executable.as_raw_fd()))?;
         let started_ns = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
             .map_err(Error::host("clock_gettime"))?;
-        let pid = posix_spawn(path.as_c_str(), &actions, &attributes()?, &args, &env)
+        let pid = posix_spawn(path.as_c_str(), &actions, &attributes()?, &child.args, &child.env)
             .map_err(Error::host("posix_spawn of the VMM"))?;
-        Instance::adopt(pid, started_ns, stdin.into(), stdout.into(), stderr, report.into(), config.deadline)
+        Instance::adopt(pid, started_ns, stdin.into(), stdout.into(), stderr, report.into(), child.deadline)
     }
+}
+
+/// What differs between the VMM processes.
+struct Child<'a> {
+    args: Vec<CString>,
+    env: Vec<CString>,
+    stderr: Stderr,
+    initramfs: Option<BorrowedFd<'a>>,
+    deadline: Option<Duration>,
+}
+
+fn cannot_copy(source: io::Error) -> Error {
+    Error::Host { call: "fcntl(F_DUPFD_CLOEXEC)", source }
 }
 
 /// A fresh process: default signal actions, since the VMM's deadline is SIGALRM at its default, and none blocked.
@@ -164,34 +226,63 @@ fn attributes() -> Result<PosixSpawnAttr, Error> {
     Ok(attributes)
 }
 
-/// The arguments of `vmm::process`.
+/// The arguments of `vmm::process` for the embedded guest.
 fn arguments(config: &Config) -> Result<Vec<CString>, Error> {
-    let deadline_ns = config.deadline.map_or(0, |deadline| deadline.as_nanos());
-    let numbers = [
-        std::process::id().to_string(),
-        config.memory_bytes.to_string(),
-        deadline_ns.to_string(),
-        config.cgroup_procs.len().to_string(),
-    ];
-    let mut arguments = vec![c"microvm-vmm".to_owned()];
-    for number in numbers {
-        arguments.push(CString::new(number)?);
-    }
-    let paths = config.cgroup_procs.iter().chain([&config.program]);
-    for text in paths.map(|path| path.as_os_str()).chain(config.args.iter().map(OsString::as_os_str)) {
-        arguments.push(CString::new(text.as_bytes())?);
+    let mut arguments =
+        common_arguments(UNIKERNEL, config.memory_bytes, config.deadline, &config.cgroup_procs)?;
+    let words = [config.program.as_os_str()].into_iter().chain(config.args.iter().map(OsString::as_os_str));
+    for word in words {
+        arguments.push(CString::new(word.as_bytes())?);
     }
     Ok(arguments)
 }
 
-fn environment(config: &Config) -> Result<Vec<CString>, Error> {
+/// The arguments of `vmm::process` for a Linux guest.
+fn linux_arguments(config: &LinuxConfig) -> Result<Vec<CString>, Error> {
+    let mut arguments = common_arguments(LINUX, config.memory_bytes, config.deadline, &config.cgroup_procs)?;
+    for number in [config.vcpus, u32::from(config.hide_cx16)] {
+        arguments.push(CString::new(number.to_string())?);
+    }
+    arguments.push(CString::new(config.extra_cmdline.as_str())?);
+    let words = [config.kernel.as_os_str()].into_iter().chain(config.args.iter().map(OsString::as_os_str));
+    for word in words {
+        arguments.push(CString::new(word.as_bytes())?);
+    }
+    Ok(arguments)
+}
+
+fn common_arguments(
+    kind: &str,
+    memory_bytes: u64,
+    deadline: Option<Duration>,
+    cgroup_procs: &[PathBuf],
+) -> Result<Vec<CString>, Error> {
+    let words = [
+        "microvm-vmm".to_owned(),
+        std::process::id().to_string(),
+        memory_bytes.to_string(),
+        deadline.map_or(0, |deadline| deadline.as_nanos()).to_string(),
+        cgroup_procs.len().to_string(),
+    ];
+    let mut arguments = Vec::new();
+    for word in words {
+        arguments.push(CString::new(word)?);
+    }
+    for path in cgroup_procs {
+        arguments.push(CString::new(path.as_os_str().as_bytes())?);
+    }
+    arguments.push(CString::new(kind)?);
+    Ok(arguments)
+}
+
+fn environment(variables: &[(OsString, OsString)]) -> Result<Vec<CString>, Error> {
     let variable = |(name, value): &(OsString, OsString)| {
         let mut text = name.clone().into_vec();
         text.push(b'=');
         text.extend(value.as_bytes());
         CString::new(text)
     };
-    Ok(config.env.iter().map(variable).collect::<Result<_, _>>()?)
+    Ok(variables.iter().map(variable).collect::<Result<_, _>>()?)
 }
 
 /// A pipe: read end, write end.
@@ -211,10 +302,10 @@ fn null() -> Result<OwnedFd, Error> {
 /// Moves a descriptor out of the range that the file actions assign, where one dup2 would overwrite the source of the
 /// next.
 fn above_targets(fd: OwnedFd) -> Result<OwnedFd, Error> {
-    if fd.as_raw_fd() > REPORT_FD {
+    if fd.as_raw_fd() > INITRAMFS_FD {
         return Ok(fd);
     }
-    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(REPORT_FD + 1))
+    let moved = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(INITRAMFS_FD + 1))
         .map_err(Error::host("fcntl(F_DUPFD_CLOEXEC)"))?;
     // SAFETY: fcntl has just made it and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(moved) })

@@ -25,6 +25,7 @@ pub mod elf;
 mod instance;
 mod launcher;
 pub mod layout;
+pub mod linux;
 mod probe;
 pub mod protocol;
 mod report;

@@ -10,7 +10,8 @@ use std::fmt;
 /// A part of the start, from the end of the one before it (the first from the call of `Launcher::start`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phase {
-    /// `vmm_exec`, `memory`, `load`, `kvm_objects` or `first_entry`.
+    /// `vmm_exec`, `memory`, `load`, `kvm_objects`, `first_entry`; of a Linux guest also `kernel`, up to init's first
+    /// act, and `init`, up to READY.
     pub name: String,
     /// When it was over, CLOCK_MONOTONIC in nanoseconds.
     pub end_ns: u64,
@@ -45,7 +46,13 @@ pub enum Outcome {
         /// CR2: the address that a page fault (14) was about.
         address: u64,
     },
-    /// The guest left in a way that no good guest does: a port, unknown memory, HLT, a triple fault.
+    /// The guest's kernel gave up, for this reason.
+    Panic(String),
+    /// A fault while a fault was handled while a fault was handled: the processor shut down.
+    TripleFault,
+    /// The guest reset the machine, and init had not said that it would end.
+    Reset,
+    /// The guest left in a way that no good guest does: a port, unknown memory, HLT.
     UnexpectedExit(String),
     /// KVM could not go on: KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY or a failing KVM_RUN.
     KvmError(String),
@@ -67,6 +74,8 @@ pub struct End {
     pub unknown_syscalls: BTreeMap<u64, u64>,
     /// How often the guest rang the doorbell.
     pub doorbells: u64,
+    /// The last lines of a Linux guest's console.
+    pub console: Vec<String>,
 }
 
 /// One of the two parts, to be displayed.
@@ -92,6 +101,9 @@ impl fmt::Display for Part<'_> {
                     writeln!(f, "unknown_syscall {number} {count}")?;
                 }
                 writeln!(f, "doorbells {}", end.doorbells)?;
+                for line in &end.console {
+                    writeln!(f, "console {}", one_line(line))?;
+                }
                 match &end.outcome {
                     Some(outcome) => writeln!(f, "outcome {outcome}"),
                     None => Ok(()),
@@ -108,6 +120,9 @@ impl fmt::Display for Outcome {
             Outcome::Fault { vector, error_code, rip, address } => {
                 write!(f, "fault {vector} {error_code:#x} {rip:#x} {address:#x}")
             }
+            Outcome::Panic(text) => write!(f, "panic {}", one_line(text)),
+            Outcome::TripleFault => write!(f, "triple_fault"),
+            Outcome::Reset => write!(f, "reset"),
             Outcome::UnexpectedExit(text) => write!(f, "unexpected_exit {}", one_line(text)),
             Outcome::KvmError(text) => write!(f, "kvm_error {}", one_line(text)),
             Outcome::Deadline => write!(f, "deadline"),
@@ -150,6 +165,7 @@ fn decode_line(line: &str, report: &mut Report, running: &mut bool, end: &mut En
             end.unknown_syscalls.insert(pair()?.0.parse().ok()?, pair()?.1.parse().ok()?);
         }
         "doorbells" => end.doorbells = rest.parse().ok()?,
+        "console" => end.console.push(rest.to_owned()),
         "outcome" => end.outcome = Some(decode_outcome(rest)?),
         _ => return None,
     }
@@ -166,6 +182,9 @@ fn decode_outcome(text: &str) -> Option<Outcome> {
             let mut hex = || u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok();
             Outcome::Fault { vector, error_code: hex()?, rip: hex()?, address: hex()? }
         }
+        "panic" => Outcome::Panic(rest.to_owned()),
+        "triple_fault" => Outcome::TripleFault,
+        "reset" => Outcome::Reset,
         "unexpected_exit" => Outcome::UnexpectedExit(rest.to_owned()),
         "kvm_error" => Outcome::KvmError(rest.to_owned()),
         "deadline" => Outcome::Deadline,
@@ -199,6 +218,9 @@ mod tests {
                 rip,
                 address
             }),
+            "[^\n\r]*".prop_map(Outcome::Panic),
+            Just(Outcome::TripleFault),
+            Just(Outcome::Reset),
             "[^\n\r]*".prop_map(Outcome::UnexpectedExit),
             "[^\n\r]*".prop_map(Outcome::KvmError),
             Just(Outcome::Deadline),
@@ -213,8 +235,9 @@ mod tests {
             outcome in outcomes(),
             unknown_syscalls in prop::collection::btree_map(any::<u64>(), any::<u64>(), 0..5),
             doorbells: u64,
+            console in prop::collection::vec("[^\n\r]*", 0..5),
         ) {
-            let end = End { outcome: Some(outcome), unknown_syscalls, doorbells };
+            let end = End { outcome: Some(outcome), unknown_syscalls, doorbells, console };
             let text = format!("{}{}", Part::Start(&report()), Part::End(&end));
             prop_assert_eq!(decode(&text), Ok((Some(report()), end)));
         }

@@ -4,9 +4,8 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::process::Command;
 
-use common::{PATIENCE, compile_c, compiled, existing, has_kvm, run_program};
+use common::{CALLS, CALLS_PIE, CLOCK, PATIENCE, PROGRAMS, REGISTERS, RUST, existing, has_kvm, run_program};
 use microvm::{Config, Launcher, Outcome};
 
 const BUSYBOX: &str = "/bin/busybox";
@@ -21,6 +20,14 @@ fn assert_busybox(args: &[&str], output: &str, status: i32) {
             "{}",
             finished.errors
         );
+    }
+}
+
+#[test]
+fn every_program_compiles() {
+    let folder = tempfile::tempdir().unwrap();
+    for program in PROGRAMS {
+        assert!(program.compiled(folder.path()).is_none_or(|file| file.exists()), "{}", program.name);
     }
 }
 
@@ -60,7 +67,7 @@ fn busybox_reads_its_input() {
 #[test]
 fn the_system_calls_do_what_linux_does() {
     let folder = tempfile::tempdir().unwrap();
-    if let (true, Some(program)) = (has_kvm(), compile_c("calls.c", &["-static"], folder.path())) {
+    if let (true, Some(program)) = (has_kvm(), CALLS.compiled(folder.path())) {
         let finished = run_program(&program, &[]);
         assert_eq!(finished.output, "writev\n0 wrong\n");
         assert_eq!(finished.exit.outcome, Outcome::Exited(0));
@@ -76,9 +83,7 @@ fn the_system_calls_do_what_linux_does() {
 #[test]
 fn a_system_call_changes_no_register_it_must_not() {
     let folder = tempfile::tempdir().unwrap();
-    if let (true, Some(program)) =
-        (has_kvm(), compile_c("registers.c", &["-static", "-mno-red-zone", "-mavx512f"], folder.path()))
-    {
+    if let (true, Some(program)) = (has_kvm(), REGISTERS.compiled(folder.path())) {
         let finished = run_program(&program, &[]);
         assert!(finished.output.ends_with("right\n"), "{finished:?}");
         assert_eq!(finished.exit.outcome, Outcome::Exited(0));
@@ -88,8 +93,7 @@ fn a_system_call_changes_no_register_it_must_not() {
 #[test]
 fn a_static_pie_runs() {
     let folder = tempfile::tempdir().unwrap();
-    if let (true, Some(program)) = (has_kvm(), compile_c("calls.c", &["-static-pie", "-fPIE"], folder.path()))
-    {
+    if let (true, Some(program)) = (has_kvm(), CALLS_PIE.compiled(folder.path())) {
         assert_eq!(run_program(&program, &[]).exit.outcome, Outcome::Exited(0));
     }
 }
@@ -97,17 +101,7 @@ fn a_static_pie_runs() {
 #[test]
 fn a_static_rust_program_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let output = folder.path().join("program");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/rust.rs");
-    let flags = [
-        "--edition=2024",
-        "-O",
-        "-Ctarget-feature=+crt-static",
-        "--target=x86_64-unknown-linux-gnu",
-        source,
-        "-o",
-    ];
-    let Some(program) = compiled(Command::new("rustc").args(flags).arg(&output), output) else { return };
+    let Some(program) = RUST.compiled(folder.path()) else { return };
     if has_kvm() {
         let finished = run_program(&program, &["a", "b"]);
         assert_eq!(finished.output, "200000 1000 1.414214 [\"a\", \"b\"] \"\"\n", "{finished:?}");
@@ -129,7 +123,7 @@ fn the_guests_clock_is_the_hosts() {
 #[test]
 fn the_guests_monotonic_clock_is_the_hosts() {
     let folder = tempfile::tempdir().unwrap();
-    let (true, Some(program)) = (has_kvm(), compile_c("clock.c", &["-static"], folder.path())) else {
+    let (true, Some(program)) = (has_kvm(), CLOCK.compiled(folder.path())) else {
         return;
     };
     let config = Config { deadline: Some(PATIENCE), ..Config::new(program) };

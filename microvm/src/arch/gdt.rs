@@ -26,17 +26,17 @@ const ENTRIES: usize = 10;
 const TSS_SIZE: u32 = 0x68;
 
 /// Access byte: present, code or data segment (S), accessed; then the bits that differ.
-const CODE: u8 = 0b1001_1011;
-const DATA: u8 = 0b1001_0011;
+pub(crate) const CODE: u8 = 0b1001_1011;
+pub(crate) const DATA: u8 = 0b1001_0011;
 /// Present, 64-bit TSS, busy (SDM table 3-2).
 const BUSY_TSS: u8 = 0b1000_1011;
 const DPL_3: u8 = 3 << 5;
 /// Granularity 4 KiB with 64-bit code (L), or with 32-bit default size (D/B).
-const LONG: u8 = 0b1010;
-const BITS_32: u8 = 0b1100;
+pub(crate) const LONG: u8 = 0b1010;
+pub(crate) const BITS_32: u8 = 0b1100;
 
 /// A flat segment descriptor.
-const fn descriptor(access: u8, flags: u8) -> u64 {
+pub(crate) const fn descriptor(access: u8, flags: u8) -> u64 {
     0x000f_0000_0000_ffff | (access as u64) << 40 | (flags as u64) << 52
 }
 

@@ -13,7 +13,7 @@ pub mod regs;
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
 /// Writes 64-bit table entries, one after the other, to `address`.
-fn write_table(
+pub(crate) fn write_table(
     memory: &GuestMemoryMmap,
     address: u64,
     entries: &[u64],

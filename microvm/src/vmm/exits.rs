@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kvm_ioctls::VcpuExit;
+use kvm_ioctls::{VcpuExit, VcpuFd};
 use nix::time::ClockId;
 use vm_memory::{Bytes, GuestAddress};
 
@@ -99,11 +99,11 @@ impl Machine {
                 Ok(VcpuExit::IoOut(port, data)) => unexpected("wrote", data.len(), "port", port.into()),
                 Ok(VcpuExit::IoIn(port, data)) => unexpected("read", data.len(), "port", port.into()),
                 Ok(VcpuExit::Hlt) => Outcome::UnexpectedExit("the guest executed HLT".into()),
-                Ok(VcpuExit::Shutdown) => Outcome::UnexpectedExit("the guest took a triple fault".into()),
+                Ok(VcpuExit::Shutdown) => Outcome::TripleFault,
                 Ok(VcpuExit::FailEntry(reason, _)) => {
                     Outcome::KvmError(format!("KVM_EXIT_FAIL_ENTRY, hardware reason {reason:#x}"))
                 }
-                Ok(VcpuExit::InternalError) => self.internal_error(),
+                Ok(VcpuExit::InternalError) => internal_error(&mut self.vcpu),
                 // Nothing here handles a signal, but stopping and tracing the process interrupt the call as well.
                 Ok(VcpuExit::Intr) => continue,
                 Ok(other) => Outcome::UnexpectedExit(format!("the guest left by {other:?}")),
@@ -112,20 +112,6 @@ impl Machine {
             };
         };
         Exit::End(outcome)
-    }
-
-    fn internal_error(&mut self) -> Outcome {
-        // SAFETY: the exit reason is KVM_EXIT_INTERNAL_ERROR, for which KVM fills in this member of the union;
-        // and any bits make a u32.
-        let suberror = unsafe { self.vcpu.get_kvm_run().__bindgen_anon_1.internal.suberror };
-        let name = match suberror {
-            kvm_bindings::KVM_INTERNAL_ERROR_EMULATION => "an instruction that it cannot emulate",
-            kvm_bindings::KVM_INTERNAL_ERROR_SIMUL_EX => "exceptions at the same time",
-            kvm_bindings::KVM_INTERNAL_ERROR_DELIVERY_EV => "an exit while an event was delivered",
-            _ => "an unexpected exit",
-        };
-        let rip = self.vcpu.get_regs().map_or(0, |regs| regs.rip);
-        Outcome::KvmError(format!("KVM_EXIT_INTERNAL_ERROR {suberror}, {name}, at {rip:#x}"))
     }
 
     /// The ring the vCPU is in.
@@ -164,4 +150,19 @@ fn unexpected(verb: &str, bytes: usize, what: &str, address: u64) -> Outcome {
     Outcome::UnexpectedExit(format!(
         "the guest {verb} {bytes} bytes at {what} {address:#x}, where nothing is"
     ))
+}
+
+/// What KVM_EXIT_INTERNAL_ERROR, the vCPU's last exit, is about.
+pub(crate) fn internal_error(vcpu: &mut VcpuFd) -> Outcome {
+    // SAFETY: the exit reason is KVM_EXIT_INTERNAL_ERROR, for which KVM fills in this member of the union;
+    // and any bits make a u32.
+    let suberror = unsafe { vcpu.get_kvm_run().__bindgen_anon_1.internal.suberror };
+    let name = match suberror {
+        kvm_bindings::KVM_INTERNAL_ERROR_EMULATION => "an instruction that it cannot emulate",
+        kvm_bindings::KVM_INTERNAL_ERROR_SIMUL_EX => "exceptions at the same time",
+        kvm_bindings::KVM_INTERNAL_ERROR_DELIVERY_EV => "an exit while an event was delivered",
+        _ => "an unexpected exit",
+    };
+    let rip = vcpu.get_regs().map_or(0, |regs| regs.rip);
+    Outcome::KvmError(format!("KVM_EXIT_INTERNAL_ERROR {suberror}, {name}, at {rip:#x}"))
 }

@@ -116,9 +116,14 @@ impl Machine {
 
     /// Where guest memory is mapped in this process: address and length in bytes.
     pub fn guest_ram(&self) -> (u64, u64) {
-        let address = self.memory.get_host_address(GuestAddress(0)).map_or(0, |pointer| pointer as u64);
-        (address, self.memory.last_addr().0 + 1)
+        guest_ram(&self.memory)
     }
+}
+
+/// Where guest memory is mapped in this process: address and length in bytes.
+pub(crate) fn guest_ram(memory: &GuestMemoryMmap) -> (u64, u64) {
+    let address = memory.get_host_address(GuestAddress(0)).map_or(0, |pointer| pointer as u64);
+    (address, memory.last_addr().0 + 1)
 }
 
 /// Opens /dev/kvm and checks its API version.
@@ -233,7 +238,7 @@ fn random() -> Result<[u8; 16], Error> {
 }
 
 /// The descriptor `fd` of this process, which must stay open.
-pub(super) fn standard_stream(fd: i32) -> BorrowedFd<'static> {
+pub(crate) fn standard_stream(fd: i32) -> BorrowedFd<'static> {
     // SAFETY: called with 0, 1 and 2, which this process never closes.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }

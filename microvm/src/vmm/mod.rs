@@ -5,7 +5,7 @@
 //! guest's; every way out of the loop is an [`Outcome`](crate::Outcome).
 
 mod doorbell;
-mod exits;
+pub(crate) mod exits;
 pub(crate) mod machine;
 pub mod process;
 

@@ -2,25 +2,37 @@
 //!
 //! Its arguments are an agreement with [`Launcher`](crate::Launcher) and no user interface: the launcher's pid,
 //! the guest's memory in bytes, the deadline in nanoseconds (0: none), the number of cgroup files, those files,
-//! the program, its arguments. The environment is the program's. Descriptors 0, 1, 2 are the guest's console, 3
-//! takes the report.
+//! the kind of guest. For the embedded one the program and its arguments follow, and the environment is the
+//! program's; for a Linux guest the number of vCPUs, 1 to hide CMPXCHG16B, additions to the command line, the
+//! kernel, the arguments of init. Descriptors 0, 1, 2 are the guest's console, 3 takes the report, 4 is the initramfs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::FromRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::time::ClockId;
 
 use super::machine::now;
 use super::{Console, Error, GuestImage, Machine, run};
+use crate::linux;
 use crate::report::{End, Outcome, Part, Phase, Report};
 
 /// The descriptor of the report pipe.
 pub(crate) const REPORT_FD: i32 = 3;
+/// The descriptor of a Linux guest's initramfs; the highest that the launcher assigns.
+pub(crate) const INITRAMFS_FD: i32 = 4;
+/// The two kinds of guests.
+pub(crate) const UNIKERNEL: &str = "unikernel";
+/// As above.
+pub(crate) const LINUX: &str = "linux";
+
+/// How long after its deadline a Linux guest's own way to end may take before the signal does it.
+const GRACE_NS: u64 = 2_000_000_000;
 
 /// The embedded guest kernel.
 pub static KERNEL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernel.elf"));
@@ -31,6 +43,20 @@ struct Job {
     memory_bytes: u64,
     deadline_ns: u64,
     cgroup_procs: Vec<OsString>,
+    guest: GuestJob,
+}
+
+/// What runs in the machine.
+enum GuestJob {
+    Unikernel { args: Vec<Vec<u8>> },
+    Linux(LinuxJob),
+}
+
+struct LinuxJob {
+    vcpus: u32,
+    hide_cx16: bool,
+    extra_cmdline: String,
+    kernel: PathBuf,
     args: Vec<Vec<u8>>,
 }
 
@@ -59,20 +85,37 @@ pub fn main() -> i32 {
 fn serve(job: &Job, entered: u64, sink: &mut File) -> Result<End, Error> {
     die_with(job.parent)?;
     ignore_sigpipe()?;
-    close_from(REPORT_FD + 1)?;
-    set_deadline(job.deadline_ns)?;
     // Before any allocation for the guest, so that all of it is charged there.
     join(&job.cgroup_procs)?;
+    let report =
+        Report { phases: vec![Phase { name: "vmm_exec".into(), end_ns: entered }], ..Report::default() };
+    match &job.guest {
+        GuestJob::Unikernel { args } => {
+            close_from(REPORT_FD + 1)?;
+            set_deadline(job.deadline_ns)?;
+            serve_unikernel(job.memory_bytes, args, report, sink)
+        }
+        GuestJob::Linux(linux) => {
+            close_from(INITRAMFS_FD + 1)?;
+            // It tells the console's last lines when its time is over; the signal is for when it cannot.
+            let deadline =
+                (job.deadline_ns > 0).then(|| Instant::now() + Duration::from_nanos(job.deadline_ns));
+            set_deadline(if deadline.is_some() { job.deadline_ns.saturating_add(GRACE_NS) } else { 0 })?;
+            serve_linux(job.memory_bytes, linux, deadline, report, sink)
+        }
+    }
+}
 
-    let mut report = Report::default();
-    let mut stamp = |name: &str, end_ns| report.phases.push(Phase { name: name.to_owned(), end_ns });
-    stamp("vmm_exec", entered);
-    let path = Path::new(OsStr::from_bytes(&job.args[0]));
+fn serve_unikernel(
+    memory_bytes: u64,
+    args: &[Vec<u8>],
+    mut report: Report,
+    sink: &mut File,
+) -> Result<End, Error> {
+    let path = Path::new(OsStr::from_bytes(&args[0]));
     let env: Vec<Vec<u8>> = std::env::vars_os().map(|(name, value)| variable(name, value)).collect();
-    let image =
-        GuestImage { kernel: KERNEL, path, args: &job.args, env: &env, memory_bytes: job.memory_bytes };
-    let mut machine =
-        Machine::new(&image, |name| stamp(name, now(ClockId::CLOCK_MONOTONIC).unwrap_or_default()))?;
+    let image = GuestImage { kernel: KERNEL, path, args, env: &env, memory_bytes };
+    let mut machine = Machine::new(&image, |name| stamp(&mut report, name))?;
     Ok(run(&mut machine, &mut Console::standard(), |machine, started| {
         report.phases.push(Phase { name: "first_entry".into(), end_ns: started.first_request_ns });
         report.kernel_ring = started.kernel_ring;
@@ -83,6 +126,38 @@ fn serve(job: &Job, entered: u64, sink: &mut File) -> Result<End, Error> {
     }))
 }
 
+fn serve_linux(
+    memory_bytes: u64,
+    job: &LinuxJob,
+    deadline: Option<Instant>,
+    mut report: Report,
+    sink: &mut File,
+) -> Result<End, Error> {
+    // SAFETY: the launcher opened it for this process and nothing else here uses it.
+    let initramfs = unsafe { File::from_raw_fd(INITRAMFS_FD) };
+    let guest = linux::Guest {
+        kernel: &job.kernel,
+        initramfs: &initramfs,
+        extra_cmdline: &job.extra_cmdline,
+        args: &job.args,
+        memory_bytes,
+        vcpus: job.vcpus,
+        hide_cx16: job.hide_cx16,
+    };
+    let outcome = linux::Machine::new(&guest, |name| stamp(&mut report, name)).and_then(|machine| {
+        let sink = sink.try_clone().map_err(linux::host_error("dup"))?;
+        linux::run(machine, report, sink, deadline)
+    });
+    match outcome {
+        Err(error) => Ok(End { outcome: Some(Outcome::VmmError(error.to_string())), ..End::default() }),
+    }
+}
+
+fn stamp(report: &mut Report, name: &str) {
+    let end_ns = now(ClockId::CLOCK_MONOTONIC).unwrap_or_default();
+    report.phases.push(Phase { name: name.to_owned(), end_ns });
+}
+
 fn parse(mut words: impl Iterator<Item = OsString>) -> Option<Job> {
     fn number<T: std::str::FromStr>(word: Option<OsString>) -> Option<T> {
         word?.to_str()?.parse().ok()
@@ -90,9 +165,23 @@ fn parse(mut words: impl Iterator<Item = OsString>) -> Option<Job> {
     let (parent, memory_bytes) = (number(words.next())?, number(words.next())?);
     let (deadline_ns, cgroups) = (number(words.next())?, number(words.next())?);
     let cgroup_procs: Vec<OsString> = words.by_ref().take(cgroups).collect();
-    let args: Vec<Vec<u8>> = words.map(OsStringExt::into_vec).collect();
-    let complete = cgroup_procs.len() == cgroups && !args.is_empty();
-    complete.then_some(Job { parent, memory_bytes, deadline_ns, cgroup_procs, args })
+    let kind = words.next()?;
+    let rest =
+        |words: &mut dyn Iterator<Item = OsString>| words.map(OsStringExt::into_vec).collect::<Vec<_>>();
+    let guest = if kind == UNIKERNEL {
+        GuestJob::Unikernel { args: Some(rest(&mut words)).filter(|args| !args.is_empty())? }
+    } else if kind == LINUX {
+        GuestJob::Linux(LinuxJob {
+            vcpus: number(words.next())?,
+            hide_cx16: number::<u8>(words.next())? != 0,
+            extra_cmdline: words.next()?.into_string().ok()?,
+            kernel: words.next()?.into(),
+            args: rest(&mut words),
+        })
+    } else {
+        return None;
+    };
+    Some(Job { parent, memory_bytes, deadline_ns, cgroup_procs, guest })
 }
 
 /// `NAME=value`, as a program finds it on its stack.

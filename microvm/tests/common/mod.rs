@@ -71,25 +71,49 @@ pub fn run_program(program: &Path, args: &[&str]) -> Finished {
     run(config)
 }
 
-/// Compiles a C program with `flags`, which say how it is linked; none, with a word, if there is no compiler.
-pub fn compile_c(source: &str, flags: &[&str], folder: &Path) -> Option<PathBuf> {
-    let output = folder.join("program");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
-    compiled(Command::new("cc").arg("-O2").args(flags).arg(&source).arg("-o").arg(&output), output)
+/// A program of tests/programs and how it is compiled.
+pub struct Program {
+    pub name: &'static str,
+    source: &'static str,
+    compiler: &'static str,
+    flags: &'static [&'static str],
 }
 
-/// Runs a compiler.
-pub fn compiled(command: &mut Command, output: PathBuf) -> Option<PathBuf> {
-    match command.output() {
-        Ok(result) if result.status.success() => Some(output),
-        Ok(result) => {
-            skip(&format!("{command:?} failed: {}", String::from_utf8_lossy(&result.stderr)));
-            None
+const fn c(name: &'static str, source: &'static str, flags: &'static [&'static str]) -> Program {
+    Program { name, source, compiler: "cc", flags }
+}
+
+pub const CALLS: Program = c("calls", "calls.c", &["-O2", "-static"]);
+pub const CALLS_PIE: Program = c("calls-pie", "calls.c", &["-O2", "-static-pie", "-fPIE"]);
+pub const CLOCK: Program = c("clock", "clock.c", &["-O2", "-static"]);
+pub const REGISTERS: Program =
+    c("registers", "registers.c", &["-O2", "-static", "-mno-red-zone", "-mavx512f"]);
+pub const RUST: Program = Program {
+    name: "rust",
+    source: "rust.rs",
+    compiler: "rustc",
+    flags: &["--edition=2024", "-O", "-Ctarget-feature=+crt-static", "--target=x86_64-unknown-linux-gnu"],
+};
+pub const PROGRAMS: [Program; 5] = [CALLS, CALLS_PIE, CLOCK, REGISTERS, RUST];
+
+impl Program {
+    /// The compiled program; none, with a word, if there is no compiler. It is in `folder`, or in the folder
+    /// MICROVM_TEST_PROGRAMS, where it may be already: that is how programs get to where no compiler is.
+    pub fn compiled(&self, folder: &Path) -> Option<PathBuf> {
+        let given = std::env::var_os("MICROVM_TEST_PROGRAMS").map(PathBuf::from);
+        let output = given.as_deref().unwrap_or(folder).join(self.name);
+        if given.is_some() && output.exists() {
+            return Some(output);
         }
-        Err(error) => {
-            skip(&format!("{command:?}: {error}"));
-            None
-        }
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(self.source);
+        let mut compiler = Command::new(self.compiler);
+        let reason = match compiler.args(self.flags).arg(source).arg("-o").arg(&output).output() {
+            Ok(result) if result.status.success() => return Some(output),
+            Ok(result) => String::from_utf8_lossy(&result.stderr).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        skip(&format!("{compiler:?} failed: {reason}"));
+        None
     }
 }
 
