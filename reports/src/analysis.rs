@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
 
+use crate::palette;
+
 /// The backend that the others are compared with: no isolation at all.
 pub const BASELINE: &str = "process";
 
@@ -20,6 +22,7 @@ pub struct Analysis<'r> {
     pub run: &'r Run,
     cells: Vec<Cell<'r>>,
     index: HashMap<Key<'r>, usize>,
+    seats: Vec<usize>,
 }
 
 /// A measurement with its statistics.
@@ -54,7 +57,8 @@ impl<'r> Analysis<'r> {
             ratio: baseline(m).and_then(|baseline| paired_ratio(m, baseline, seed)),
             flagged: m.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
         });
-        Analysis { run, cells: cells.collect(), index }
+        let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));
+        Analysis { run, cells: cells.collect(), index, seats }
     }
 
     /// One measurement.
@@ -83,8 +87,21 @@ impl<'r> Analysis<'r> {
         self.cells(of).map(|cell| &*cell.of.workload).filter(|workload| seen.insert(*workload)).collect()
     }
 
-    /// The backends that ran, each with its place in the run's list, which decides its colour and shape.
+    /// The backends that ran, each with its seat, which decides its colour and shape.
     pub fn backends(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
-        self.run.backends.iter().enumerate().filter(|(_, backend)| backend.status == BackendStatus::Ok)
+        self.asked_for().filter(|(_, backend)| backend.status == BackendStatus::Ok)
+    }
+
+    /// The same with those that could not run.
+    pub fn asked_for(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
+        self.seats.iter().copied().zip(&self.run.backends)
+    }
+
+    /// The software that emulated the processor, if the run's host says that it is one. Its numbers say what the
+    /// emulator finds easy.
+    pub fn emulator(&self) -> Option<&'r str> {
+        let below = self.run.host.hypervisor.as_deref()?;
+        let lower = below.to_ascii_lowercase();
+        ["tcg", "emulat"].iter().any(|sign| lower.contains(sign)).then_some(below)
     }
 }

@@ -17,7 +17,7 @@ pub enum Ink {
     Grid,
     /// The background.
     Paper,
-    /// The backend at this place of the run's list.
+    /// The backend in this seat, see [`seats`].
     Backend(usize),
 }
 
@@ -62,9 +62,26 @@ pub enum Shape {
 /// Five shapes against six colours: thirty backends before a pair repeats.
 const SHAPES: [Shape; 5] = [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond, Shape::Wedge];
 
-/// The shape of the backend at this place of the run's list.
-pub fn shape(backend: usize) -> Shape {
-    SHAPES[backend % SHAPES.len()]
+/// The shape of the backend in this seat.
+pub fn shape(seat: usize) -> Shape {
+    SHAPES[seat % SHAPES.len()]
+}
+
+/// Whose seat, hence colour and shape, is always the same, so that charts of two runs can be laid side by side.
+const RESERVED: [&str; 4] = ["process", "container", "microvm", "microvm-linux"];
+
+/// Gives each backend a seat of its own: those of [`RESERVED`] theirs, the others the next free ones in their order.
+pub fn seats<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
+    let mut next = RESERVED.len();
+    let mut taken = [false; RESERVED.len()];
+    let seat = |name: &str| match RESERVED.iter().position(|reserved| *reserved == name) {
+        Some(seat) if !std::mem::replace(&mut taken[seat], true) => seat,
+        _ => {
+            next += 1;
+            next - 1
+        }
+    };
+    names.map(seat).collect()
 }
 
 impl Ink {
@@ -74,7 +91,7 @@ impl Ink {
             Ink::Muted => MUTED,
             Ink::Grid => GRID,
             Ink::Paper => PAPER,
-            Ink::Backend(place) => BACKENDS[place % BACKENDS.len()],
+            Ink::Backend(seat) => BACKENDS[seat % BACKENDS.len()],
         }
     }
 
@@ -131,9 +148,75 @@ mod tests {
     }
 
     #[test]
-    fn the_first_three_backends_contrast_with_the_page_as_graphics_must() {
-        for mark in &BACKENDS[..3] {
+    fn the_marks_of_our_own_backends_contrast_with_the_page_as_graphics_must() {
+        for mark in &BACKENDS[..RESERVED.len()] {
             assert!(contrast(mark.0, PAPER.0) >= 3.0 && contrast(mark.1, PAPER.1) >= 3.0);
+        }
+    }
+
+    #[test]
+    fn our_own_backends_keep_their_seats_whatever_is_left_out() {
+        let seated = |names: &[&str]| seats(names.iter().copied());
+        assert_eq!(seated(&RESERVED), [0, 1, 2, 3]);
+        assert_eq!(seated(&["microvm-linux", "runc", "process", "crun"]), [3, 4, 0, 5]);
+        assert_eq!(seated(&["process", "process"]), [0, 4], "a damaged file's twins are told apart");
+    }
+
+    /// What the colour-blind see: Machado, Oliveira and Fernandes (2009), table 1, severity 1.0, on linear light.
+    const BLINDNESSES: [[[f64; 3]; 3]; 3] = [
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    ];
+
+    /// Oklab (Ottosson 2020): equal distances look about equally different; black and white are 1 apart.
+    fn oklab(linear: [f64; 3]) -> [f64; 3] {
+        let times = |matrix: [[f64; 3]; 3], v: [f64; 3]| {
+            matrix.map(|row| row.iter().zip(v).map(|(a, b)| a * b).sum::<f64>())
+        };
+        let cones = times(
+            [
+                [0.4122214708, 0.5363325363, 0.0514459929],
+                [0.2119034982, 0.6806995451, 0.1073969566],
+                [0.0883024619, 0.2817188376, 0.6299787005],
+            ],
+            linear,
+        );
+        times(
+            [
+                [0.2104542553, 0.7936177850, -0.0040720468],
+                [1.9779984951, -2.4285922050, 0.4505937099],
+                [0.0259040371, 0.7827717662, -0.8086757660],
+            ],
+            cones.map(f64::cbrt),
+        )
+    }
+
+    #[test]
+    fn our_own_backends_are_told_apart_by_the_colour_blind() {
+        let linear = |RGBColor(red, green, blue): RGBColor| {
+            [red, green, blue].map(|channel| {
+                let c = f64::from(channel) / 255.0;
+                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            })
+        };
+        for blindness in BLINDNESSES {
+            let seen = |color| {
+                let light = linear(color);
+                oklab(
+                    blindness
+                        .map(|row| row.iter().zip(light).map(|(a, b)| a * b).sum::<f64>().clamp(0.0, 1.0)),
+                )
+            };
+            for (place, a) in BACKENDS[..RESERVED.len()].iter().enumerate() {
+                for b in &BACKENDS[..place] {
+                    for (a, b) in [(a.0, b.0), (a.1, b.1)] {
+                        let apart =
+                            seen(a).iter().zip(seen(b)).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
+                        assert!(apart > 0.05, "{} and {}: {apart:.3}", hex(a), hex(b));
+                    }
+                }
+            }
         }
     }
 }

@@ -115,8 +115,39 @@ fn an_experiment_that_was_not_run_is_named_as_such() {
 
 #[test]
 fn a_backend_that_could_not_run_keeps_its_place_and_its_reason() {
-    let page = html(&support::run(8)).unwrap();
-    assert!(page.contains("unavailable: this KVM emulates ring 0"));
+    let mut run = support::run(8);
+    let linux = run.backends.iter_mut().find(|backend| backend.name == "microvm-linux").unwrap();
+    linux.status = BackendStatus::Unavailable;
+    linux.reason = Some("this KVM emulates ring 0".to_owned());
+    run.measurements.retain(|m| m.backend != "microvm-linux");
+    assert!(html(&run).unwrap().contains("unavailable: this KVM emulates ring 0"));
+}
+
+#[test]
+fn a_run_in_an_emulator_says_on_page_and_pictures_that_it_is_no_result() {
+    const BANNER: &str = "Measured in an emulator: nothing here is a result.";
+    let mut run = support::run(8);
+    assert!(!html(&run).unwrap().contains(BANNER));
+    for emulator in ["QEMU (TCG) (emulator)", "Emulated by something"] {
+        run.host.hypervisor = Some(emulator.to_owned());
+        let page = html(&run).unwrap();
+        assert!(page.contains(BANNER) && page.contains("<title>Emulated, not a result"), "{emulator}");
+        assert!(charts(&run).unwrap().iter().all(|chart| chart.svg.contains("measured in an emulator")));
+    }
+}
+
+#[test]
+fn the_page_says_which_kernel_a_linux_guest_booted_and_whether_it_is_the_hosts() {
+    let mut run = support::run(8);
+    let page = html(&run).unwrap();
+    assert!(page.contains("microvm-linux booted Linux 6.1.0-56-cloud-amd64"));
+    assert!(page.contains("not the host’s kernel, which is 6.18.0.") && page.contains("part of its numbers"));
+    let linux = run.backends.iter_mut().find(|backend| backend.name == "microvm-linux").unwrap();
+    linux.details.insert("kernel_is_hosts".to_owned(), "true".to_owned());
+    let page = html(&run).unwrap();
+    assert!(page.contains("the host’s own kernel") && !page.contains("part of its numbers"));
+    run.backends.iter_mut().for_each(|backend| backend.details.clear());
+    assert!(!html(&run).unwrap().contains("booted Linux"));
 }
 
 #[test]

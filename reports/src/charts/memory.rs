@@ -16,7 +16,7 @@ pub(super) const PLOT: Plot = Plot {
     caption: "Stacked from left to right: private memory of the host process (of a VM: of its VMM, without the guest), \
               guest memory that was touched, the instance’s share of pages it has in common with others (PSS less the \
               former), and what its cgroup is charged beyond that (kernel memory such as stacks and page tables, and \
-              page cache). The black rule is the marginal cost: how much system memory in use grows with each further \
+              page cache). Bars over one axis share its scale. The black rule is the marginal cost: how much system memory in use grows with each further \
               idle instance. It follows no accounting rule, so it need not agree with the bar.",
     draw,
 };

@@ -67,6 +67,7 @@ pub(crate) struct Frame<'r> {
     usage: Use,
     title: &'static str,
     run: &'r Run,
+    emulated: bool,
 }
 
 /// The part of a picture that a plot may draw on.
@@ -85,6 +86,9 @@ const WIDTHS: (f64, f64) = (350.0, 960.0);
 const MARGIN: f64 = 28.0;
 const HEAD: f64 = 64.0;
 const FOOT: f64 = 44.0;
+
+/// What a picture from an emulated machine says.
+const EMULATED: &str = "measured in an emulator: not a result";
 
 /// More backends than this make a chart unreadable; the tables hold them all.
 pub(crate) const MOST_BACKENDS: usize = 12;
@@ -125,6 +129,10 @@ impl Frame<'_> {
         sketch(size, Some(self.title), |canvas| {
             canvas.rect((0.0, 0.0), size, Ink::Paper, 1.0)?;
             canvas.text(self.title, (MARGIN, 34.0), Font::TITLE, Align::Start)?;
+            if self.emulated {
+                // A picture is shown without the page that would say so.
+                canvas.text(EMULATED, (size.0 - MARGIN, 34.0), Font::NAME, Align::End)?;
+            }
             let host = &self.run.host;
             let place =
                 format!("{} · Linux {} · {}", host.cpu_model, host.kernel, moment(&self.run.started_at));
@@ -153,7 +161,8 @@ pub(crate) fn files(analysis: &Analysis<'_>) -> Result<Vec<Chart>, Error> {
 impl Plot {
     /// The picture for one use.
     pub(crate) fn drawn_for(&self, analysis: &Analysis<'_>, usage: Use) -> Result<Option<String>, Error> {
-        (self.draw)(analysis, &Frame { usage, title: self.title, run: analysis.run })
+        let emulated = analysis.emulator().is_some();
+        (self.draw)(analysis, &Frame { usage, title: self.title, run: analysis.run, emulated })
     }
 }
 

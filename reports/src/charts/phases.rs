@@ -17,7 +17,9 @@ pub(super) const PLOT: Plot = Plot {
     title: "Where startup time goes",
     experiment: Experiment::Startup,
     caption: "Each bar is a start laid out from left to right; its parts are the medians of the phases, numbered and \
-              named below the bar. All bars share one scale. Medians do not add up exactly: the sum of the parts may \
+              named below the bar. Bars over one axis share its scale; a bar that would dwarf the others stands below \
+              them over an axis of its own. In a guest with a Linux, “kernel” ends with that kernel’s first program, \
+              “init” is that program making its connections, and “ready” is the way of its READY out. Medians do not add up exactly: the sum of the parts may \
               differ a little from the median of the whole, which stands beside the name. Time that no phase of a start \
               accounts for is shown as “rest, to READY”.",
     draw,

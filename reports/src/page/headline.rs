@@ -136,7 +136,7 @@ pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
         let times = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
         Some((quantity(cell.estimate?.median, cell.of.unit), times))
     };
-    let card = |(place, backend): (usize, &results::Backend)| {
+    let card = |(seat, backend): (usize, &results::Backend)| {
         let name = &*backend.name;
         let mut lines = Vec::new();
         let teardown = analysis.first(Experiment::Startup, name, &Metric::TeardownTime);
@@ -156,9 +156,9 @@ pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
             BackendStatus::Unavailable => Some(because("unavailable", backend.reason.as_deref())),
             BackendStatus::Failed => Some(because("failed", backend.reason.as_deref())),
         };
-        Ok(Card { mark: mark(place)?, name: name.to_owned(), missing, startup, lines })
+        Ok(Card { mark: mark(seat)?, name: name.to_owned(), missing, startup, lines })
     };
-    analysis.run.backends.iter().enumerate().map(card).collect()
+    analysis.asked_for().map(card).collect()
 }
 
 fn because(word: &str, reason: Option<&str>) -> String {

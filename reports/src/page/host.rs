@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use results::{Run, RunState, Unit};
 
+use super::kernels;
+use crate::analysis::Analysis;
 use crate::format::quantity;
 
 /// A label and what stands behind it.
@@ -109,7 +111,8 @@ const BUSY: f64 = 0.25;
 const MANY_MOUNTS: u32 = 100;
 
 /// What may have disturbed the run, in sentences.
-pub(super) fn disturbances(run: &Run) -> Vec<String> {
+pub(super) fn disturbances(analysis: &Analysis<'_>) -> Vec<String> {
+    let run = analysis.run;
     let host = &run.host;
     let mut found = Vec::new();
     let mut note = |applies: bool, text: String| {
@@ -121,7 +124,14 @@ pub(super) fn disturbances(run: &Run) -> Vec<String> {
         run.state == RunState::Interrupted,
         "The run was interrupted: later experiments have fewer samples or none.".to_owned(),
     );
-    if let Some(hypervisor) = &host.hypervisor {
+    if let Some(emulator) = analysis.emulator() {
+        note(
+            true,
+            format!(
+                "The processor is emulated in software, {emulator}: times follow from what is dear to emulate."
+            ),
+        );
+    } else if let Some(hypervisor) = &host.hypervisor {
         note(
             true,
             format!(
@@ -180,6 +190,7 @@ pub(super) fn disturbances(run: &Run) -> Vec<String> {
         host.mounts > MANY_MOUNTS,
         format!("The host has {} mounts; each new mount namespace copies them all.", host.mounts),
     );
+    found.extend(kernels::differing(analysis));
     found.extend(marks(run));
     found
 }

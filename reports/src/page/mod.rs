@@ -5,6 +5,7 @@
 
 mod headline;
 mod host;
+mod kernels;
 mod tables;
 
 use askama::Template;
@@ -41,13 +42,15 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         baseline: BASELINE,
         started: format::moment(&run.started_at),
         interrupted: run.state == RunState::Interrupted,
+        emulator: analysis.emulator(),
+        kernels: kernels::sentences(analysis),
         dark: palette::style_sheet(),
         headline: headline::sentences(analysis),
         cards: headline::cards(analysis)?,
         sections: sections?,
-        backends: backends(run)?,
+        backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
-        disturbances: host::disturbances(run),
+        disturbances: host::disturbances(analysis),
         host: host::facts(run),
         plan: host::plan(run),
         command: host::command(run),
@@ -62,6 +65,8 @@ struct Page<'r> {
     baseline: &'static str,
     started: String,
     interrupted: bool,
+    emulator: Option<&'r str>,
+    kernels: Vec<String>,
     dark: String,
     headline: Vec<Vec<Span>>,
     cards: Vec<Card>,
@@ -143,10 +148,10 @@ struct BackendRow<'r> {
     details: Vec<(&'r str, &'r str)>,
 }
 
-fn backends(run: &Run) -> Result<Vec<BackendRow<'_>>, Error> {
-    let rows = run.backends.iter().enumerate().map(|(place, backend)| {
+fn backends<'r>(analysis: &Analysis<'r>) -> Result<Vec<BackendRow<'r>>, Error> {
+    let rows = analysis.asked_for().map(|(seat, backend)| {
         Ok(BackendRow {
-            mark: mark(place)?,
+            mark: mark(seat)?,
             name: &backend.name,
             status: match backend.status {
                 BackendStatus::Ok => "ok",
@@ -161,6 +166,6 @@ fn backends(run: &Run) -> Result<Vec<BackendRow<'_>>, Error> {
 }
 
 /// A backend's mark as a small picture to stand in a line of text.
-fn mark(place: usize) -> Result<String, Error> {
-    sketch((14.0, 14.0), None, |canvas| canvas.mark(place, (7.0, 7.0)))
+fn mark(seat: usize) -> Result<String, Error> {
+    sketch((14.0, 14.0), None, |canvas| canvas.mark(seat, (7.0, 7.0)))
 }

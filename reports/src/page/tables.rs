@@ -49,6 +49,8 @@ pub(super) struct Matrix {
 #[derive(Default)]
 pub(super) struct Entry {
     pub main: String,
+    /// Whether that tells of a difference.
+    pub main_differs: bool,
     /// In small type behind it.
     pub aside: String,
     /// Whether the aside tells of a difference.
@@ -149,8 +151,8 @@ fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: Wanted) -> Result<Vec
 }
 
 fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
-    let place = analysis.run.backends.iter().position(|of| of.name == backend);
-    place.map_or(Ok(String::new()), mark)
+    let found = analysis.asked_for().find(|(_, of)| of.name == backend);
+    found.map_or(Ok(String::new()), |(seat, _)| mark(seat))
 }
 
 /// Workloads against backends, for the experiments that have many workloads.
@@ -174,7 +176,7 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
         };
         let differs = cell.ratio.is_some_and(|ratio| ratio.low > 1.0 || ratio.high < 1.0);
         let aside = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
-        Entry { main: quantity(estimate.median, cell.of.unit), aside, differs }
+        Entry { main: quantity(estimate.median, cell.of.unit), aside, differs, ..Entry::default() }
     };
     let rows: Vec<_> = analysis
         .workloads(of)
@@ -192,7 +194,7 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
 
 /// A column a backend that ran.
 fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
-    analysis.backends().map(|(place, backend)| Ok((mark(place)?, backend.name.clone()))).collect()
+    analysis.backends().map(|(seat, backend)| Ok((mark(seat)?, backend.name.clone()))).collect()
 }
 
 /// What was seen from inside, key by key; `None` if nothing was.
@@ -207,15 +209,23 @@ pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error>
     }
     let backends: Vec<_> = analysis.backends().collect();
     let row = |key: &str| {
-        let entry = |backend: &str| Entry {
-            main: seen.get(&(key, backend)).copied().unwrap_or_default().to_owned(),
-            ..Entry::default()
+        let plain = seen.get(&(key, BASELINE));
+        let entry = |backend: &str| {
+            let own = seen.get(&(key, backend));
+            Entry {
+                main: own.copied().unwrap_or_default().to_owned(),
+                // What cannot be seen is not seen to differ.
+                main_differs: plain.is_some()
+                    && own.is_some_and(|own| !own.starts_with("n/a"))
+                    && own != plain,
+                ..Entry::default()
+            }
         };
         (key.to_owned(), backends.iter().map(|(_, backend)| entry(&backend.name)).collect())
     };
     let rows = keys.into_iter().map(row).collect();
     Ok(Some(Matrix {
-        caption: "What the agent sees from inside",
+        caption: "What the agent sees of the place it is in (coloured where it is not what the bare process sees)",
         corner: "fact",
         columns: columns(analysis)?,
         rows,
