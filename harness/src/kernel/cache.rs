@@ -16,9 +16,9 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::image::elf_release;
+use super::image::{BzImage, elf_release};
 use super::unpack::unpack;
-use super::{BzImage, Format, ImageError, Kernel, KernelError};
+use super::{Format, ImageError, Kernel, KernelError};
 
 /// Work under way; under the lock, whatever has this prefix was left by a killed process.
 const PARTIAL: &str = ".partial-";
@@ -92,8 +92,8 @@ impl Cache {
             if digest(&read(&entry.path())?) == content {
                 return Ok(Some(entry.path()));
             }
-            tracing::warn!("{} is damaged and is made anew", entry.path().display());
-            fs::remove_file(entry.path()).map_err(failed("remove", &entry.path()))?;
+            // It will be replaced: it has the name of what comes out again.
+            tracing::warn!("{} is damaged", entry.path().display());
         }
         Ok(None)
     }

@@ -38,7 +38,9 @@ pub enum FetchError {
     #[error("{0:?} is no name of a package; `apt-cache search linux-image` lists them")]
     BadName(String),
     /// The package index does not have it.
-    #[error("there is no package {package} in apt's lists; bring them up to date by `apt-get update` as root")]
+    #[error(
+        "there is no package {package} in apt's lists; bring them up to date by `apt-get update` as root"
+    )]
     UnknownPackage {
         /// The package.
         package: String,
@@ -97,7 +99,10 @@ impl Download {
         let places = Places::of_host()?;
         let work = places.cache.workspace()?;
         let dir = work.dir();
-        run("apt-get", Command::new("apt-get").arg("-q").arg("download").arg(&self.package).current_dir(dir))?;
+        run(
+            "apt-get",
+            Command::new("apt-get").arg("-q").arg("download").arg(&self.package).current_dir(dir),
+        )?;
         let archive = only_file(dir, "deb").ok_or_else(|| FetchError::Failed {
             program: "apt-get",
             message: format!("it has left no .deb for {}", self.package),
@@ -177,7 +182,8 @@ fn follow(
     for _ in 0..STEPS {
         let next = depends(&package)?;
         let is_image = |name: &&String| name.starts_with("linux-image-");
-        let is_release = |name: &&String| name.trim_start_matches(|c: char| !c.is_ascii_digit()).contains('.');
+        let is_release =
+            |name: &&String| name.trim_start_matches(|c: char| !c.is_ascii_digit()).contains('.');
         let images: Vec<&String> = next.iter().filter(is_image).collect();
         match images.iter().find(|name| is_release(name)).or(images.first()) {
             Some(image) if !is_release(&&package) => package = (*image).clone(),
@@ -218,4 +224,56 @@ fn kernel_in(boot: &Path) -> Option<PathBuf> {
                 && entry.file_type().is_ok_and(|kind| kind.is_file())
         })
         .map(|entry| entry.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_is_known_by_its_id_or_by_what_it_is_like() {
+        let package = |text| distribution_package(text).unwrap_or("none");
+        assert_eq!(package("NAME=\"Debian GNU/Linux\"\nID=debian\n"), "linux-image-cloud-amd64");
+        assert_eq!(package("ID=ubuntu\nID_LIKE=debian\n"), "linux-image-virtual");
+        assert_eq!(package("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"), "linux-image-virtual");
+        assert_eq!(package("ID=\"fedora\"\n"), "none");
+        assert_eq!(package(""), "none");
+    }
+
+    #[test]
+    fn dependencies_are_the_first_alternatives_without_versions() {
+        let stanza =
+            "Package: x\nDepends: linux-image-6.1.0-1-cloud-amd64 (= 6.1.1-1), kmod:any | x, a(>= 2)\n";
+        assert_eq!(parse_depends(stanza), ["linux-image-6.1.0-1-cloud-amd64", "kmod"]);
+        assert_eq!(parse_depends("Package: x\n"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_package_is_followed_to_the_kernel_it_stands_for_and_no_further() {
+        let depends = |package: &str| {
+            Ok(match package {
+                "linux-virtual" => vec!["linux-headers-virtual", "linux-image-virtual"],
+                "linux-image-virtual" => vec!["linux-image-5.15.0-9-generic", "linux-firmware"],
+                "linux-image-5.15.0-9-generic" => vec!["kmod", "linux-modules-5.15.0-9-generic"],
+                "linux-image-loop" => vec!["linux-image-loop"],
+                _ => vec![],
+            }
+            .into_iter()
+            .map(str::to_owned)
+            .collect())
+        };
+        let end = |package: &str| follow(package.to_owned(), depends).unwrap();
+        assert_eq!(end("linux-virtual"), "linux-image-5.15.0-9-generic");
+        assert_eq!(end("linux-image-5.15.0-9-generic"), "linux-image-5.15.0-9-generic");
+        assert_eq!(end("linux-image-loop"), "linux-image-loop");
+        assert_eq!(end("vmlinux-of-mine"), "vmlinux-of-mine");
+    }
+
+    #[test]
+    fn names_that_a_shell_or_an_option_parser_would_misread_are_no_packages() {
+        assert!(is_package_name("linux-image-6.1.0+x"));
+        for bad in ["", "a", "-o", "A-b", "a b", "a/b", "../x", "a=1", "a;b", "ä"] {
+            assert!(!is_package_name(bad), "{bad}");
+        }
+    }
 }

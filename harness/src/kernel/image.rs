@@ -43,7 +43,9 @@ pub enum ImageError {
         size: u64,
     },
     /// A kernel of before 2013, or one for 32 bits.
-    #[error("it is a bzImage without a 64-bit entry (boot protocol {0}.{1:02}); take a 64-bit kernel of 3.8 or newer")]
+    #[error(
+        "it is a bzImage without a 64-bit entry (boot protocol {0}.{1:02}); take a 64-bit kernel of 3.8 or newer"
+    )]
     No64BitEntry(u8, u8),
     /// An ELF file, but not one that a machine can start with.
     #[error("it is an ELF file, but no kernel for x86-64: {0}")]
@@ -106,7 +108,8 @@ impl BzImage {
         if !is_bzimage(head) {
             return Err(ImageError::Foreign);
         }
-        let within = |end: u64| if end <= size { Ok(()) } else { Err(ImageError::CutOff { wanted: end, size }) };
+        let within =
+            |end: u64| if end <= size { Ok(()) } else { Err(ImageError::CutOff { wanted: end, size }) };
         within(HEADER_END as u64)?;
         let version = u16_at(head, VERSION)?;
         let high = byte_at(head, LOADFLAGS)? & LOADED_HIGH != 0;
@@ -189,7 +192,9 @@ fn check_elf(file: &[u8]) -> Result<(), ImageError> {
         return Err(ImageError::Elf("it is for another processor"));
     }
     if u16_at(file, 16)? != ET_EXEC {
-        return Err(ImageError::Elf("it is no executable (the kernel is `vmlinux`, not `vmlinux.o` or a module)"));
+        return Err(ImageError::Elf(
+            "it is no executable (the kernel is `vmlinux`, not `vmlinux.o` or a module)",
+        ));
     }
     let entry = u64_at(file, 24)?;
     let table = usize::try_from(u64_at(file, 32)?).map_err(|_| cut_off(file, u64::MAX))?;

@@ -18,14 +18,15 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use image::BzImage;
 use serde::Serialize;
 
 pub use cache::Cache;
 pub use error::KernelError;
 pub use fetch::{Download, FetchError};
-pub use image::{BzImage, Format, ImageError};
+pub use image::{Format, ImageError};
 pub use places::Places;
-pub use unpack::{Compression, UnpackError, unpack};
+pub use unpack::{Compression, UnpackError};
 
 /// Where a kernel was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -24,8 +24,7 @@ impl Places {
     /// Those of this host and user.
     pub fn of_host() -> Result<Self, KernelError> {
         let path = PathBuf::from("/proc/sys/kernel/osrelease");
-        let running =
-            fs::read_to_string(&path).map_err(|source| KernelError::Unreadable { path, source })?;
+        let running = fs::read_to_string(&path).map_err(|source| KernelError::Unreadable { path, source })?;
         Ok(Self {
             boot: "/boot".into(),
             modules: "/lib/modules".into(),
@@ -88,9 +87,7 @@ impl Places {
         let mut found: Vec<_> =
             paths.iter().map(|path| Kernel::identify(path, source, &self.running)).collect();
         found.sort_by(|a, b| match (a, b) {
-            (Ok(a), Ok(b)) => {
-                b.is_hosts.cmp(&a.is_hosts).then_with(|| by_version(&b.release, &a.release))
-            }
+            (Ok(a), Ok(b)) => b.is_hosts.cmp(&a.is_hosts).then_with(|| by_version(&b.release, &a.release)),
             (a, b) => b.is_ok().cmp(&a.is_ok()),
         });
         found
@@ -148,4 +145,20 @@ fn by_version(a: &str, b: &str) -> Ordering {
         pieces
     };
     pieces(a).cmp(&pieces(b)).then_with(|| a.cmp(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_ordered_by_number_not_by_letter() {
+        let mut releases =
+            ["6.10.1", "6.9.12-amd64", "6.1.0-9", "6.1.0-56", "6.1.0-56-cloud", "5.99", "6.10"];
+        releases.sort_by(|a, b| by_version(a, b));
+        assert_eq!(
+            releases,
+            ["5.99", "6.1.0-9", "6.1.0-56", "6.1.0-56-cloud", "6.9.12-amd64", "6.10", "6.10.1"]
+        );
+    }
 }

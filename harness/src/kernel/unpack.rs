@@ -35,7 +35,9 @@ pub enum UnpackError {
     #[error("its {0} data unpacks to over 1 GiB: that is no kernel; fetch it again")]
     TooLarge(Compression),
     /// The size at the end of the payload is not what came out.
-    #[error("its {compression} data unpacks to {got} bytes where {said} were promised; copy or fetch it again")]
+    #[error(
+        "its {compression} data unpacks to {got} bytes where {said} were promised; copy or fetch it again"
+    )]
     WrongSize {
         /// Name of the compression.
         compression: Compression,
@@ -83,7 +85,7 @@ impl Compression {
         match payload {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [b'B', b'Z', b'h', ..] => Some(Self::Bzip2),
-            [0x5d, 0x00, 0x00, ..] => Some(Self::Lzma),
+            [0x5d, 0x00, ..] => Some(Self::Lzma),
             [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Some(Self::Xz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             _ if payload.starts_with(&LZ4_LEGACY) => Some(Self::Lz4),
@@ -158,7 +160,8 @@ fn lz4(data: &[u8], unpacked: &mut Vec<u8>) -> io::Result<()> {
         let (block, blocks) = blocks.split_at_checked(size).ok_or(io::ErrorKind::UnexpectedEof)?;
         let before = unpacked.len();
         unpacked.resize(before + LZ4_BLOCK, 0);
-        let got = lz4_flex::block::decompress_into(block, &mut unpacked[before..]).map_err(io::Error::other)?;
+        let got =
+            lz4_flex::block::decompress_into(block, &mut unpacked[before..]).map_err(io::Error::other)?;
         // Only the last block may be short: else a file of empty blocks would keep us busy for hours.
         if got < LZ4_BLOCK && !blocks.is_empty() {
             return Err(io::Error::other("a short block before the end"));
@@ -167,4 +170,55 @@ fn lz4(data: &[u8], unpacked: &mut Vec<u8>) -> io::Result<()> {
         rest = blocks;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A legacy LZ4 frame of these blocks, and the promised size.
+    fn frame(blocks: &[&[u8]], size: u32) -> Vec<u8> {
+        let mut frame = LZ4_LEGACY.to_vec();
+        for block in blocks {
+            frame.extend((block.len() as u32).to_le_bytes());
+            frame.extend(*block);
+        }
+        frame.extend(size.to_le_bytes());
+        frame
+    }
+
+    /// An LZ4 block of four literals.
+    const BLOCK: &[u8] = &[0x40, b'f', b'o', b'u', b'r'];
+
+    #[test]
+    fn the_size_at_the_end_is_a_check() {
+        assert_eq!(unpack(&frame(&[BLOCK], 4)).unwrap(), b"four");
+        let error = unpack(&frame(&[BLOCK], 5)).unwrap_err();
+        assert!(matches!(error, UnpackError::WrongSize { got: 4, said: 5, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_frame_of_many_short_blocks_is_refused_at_the_first() {
+        let error = unpack(&frame(&[BLOCK; 1000], 4000)).unwrap_err();
+        assert!(matches!(error, UnpackError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_dictionary_larger_than_any_kernel_needs_is_refused_before_it_is_allocated() {
+        // An .lzma header: properties, dictionary of 4 GiB, unknown size; then the coder's first bytes.
+        let mut lzma = vec![0x5d, 0, 0, 0, 0xff];
+        lzma.extend([0xff; 8]);
+        lzma.extend([0; 64]);
+        assert!(matches!(unpack(&lzma), Err(UnpackError::Damaged { compression: Compression::Lzma, .. })));
+        // A zstd frame with a window descriptor of 2^41 bytes.
+        let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0, 0xf8, 1, 0, 0, 0, 0, 0, 0];
+        assert!(matches!(unpack(&zstd), Err(UnpackError::Damaged { compression: Compression::Zstd, .. })));
+    }
+
+    #[test]
+    fn a_payload_of_any_length_that_is_nothing_known_is_named_by_its_first_bytes() {
+        for payload in [&[][..], &[0x89], &[0x89, 0x4c, 0x5a, 0x4f, 0]] {
+            assert!(matches!(unpack(payload), Err(UnpackError::Unknown(_))), "{payload:?}");
+        }
+    }
 }

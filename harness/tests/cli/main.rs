@@ -7,4 +7,9 @@
 
 mod bad_input;
 mod common;
+mod kernel;
+mod kernel_fetch;
+#[path = "../kernels/mod.rs"]
+mod kernels;
 mod runs;
+mod sample;
