@@ -25,9 +25,10 @@ const NO_MSI: u16 = 1 << 3;
 const NO_CMOS_CLOCK: u16 = 1 << 5;
 /// FADT flags (table 5.10): WBINVD works, C1 works, no power and no sleep button.
 const FLAGS: u32 = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 5;
-/// Ports of the power management registers. Nothing answers there: they read as 0 and ignore what is written,
-/// which says "ACPI mode is on, no event is pending".
+/// Ports of the power management registers. They read as 0, which says "ACPI mode is on, no event is pending".
 pub const PM_EVENTS: u16 = 0x600;
+/// The second half of the event registers (section 4.8.3.1): which events are enabled.
+pub const PM_ENABLE: u16 = PM_EVENTS + 2;
 /// The control register, behind the events.
 pub const PM_CONTROL: u16 = PM_EVENTS + 4;
 /// First port behind the power management registers.
@@ -125,7 +126,7 @@ fn madt(vcpus: u8) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::linux::config::MAX_VCPUS;
-    use crate::linux::layout::ACPI_ROOM;
+    use crate::linux::layout::HIGH_MEMORY;
 
     fn sum(bytes: &[u8]) -> u8 {
         bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))

@@ -6,9 +6,10 @@ use crate::linux::devices::DOORBELL;
 /// What every guest gets, and why:
 /// - `console=ttyS0 quiet`: messages of trouble go to the console, the others cost an exit for every character;
 /// - `panic=-1 reboot=k`: a panic resets at once, and by the keyboard controller, which is the reset there is;
-/// - `pci=off`, `8250.nr_uarts=2`: no looking for hardware that is not there;
-/// - `nokaslr`: where the kernel lies does not depend on whether it was compressed.
-const FIXED: &str = "console=ttyS0 quiet panic=-1 reboot=k pci=off 8250.nr_uarts=2 nokaslr";
+/// - `pci=off`, `8250.nr_uarts=2`: no looking for hardware that is not there.
+///
+/// A word that the kernel does not know would become an argument of init, so nothing else stands here.
+const FIXED: &str = "console=ttyS0 quiet panic=-1 reboot=k pci=off 8250.nr_uarts=2";
 
 /// Builds the line: fixed part, `extra`, the doorbell's port for the agent's environment, the agent's arguments.
 pub fn build(extra: &str, args: &[Vec<u8>], limit: u64) -> Result<Vec<u8>, Error> {

@@ -5,12 +5,13 @@
 
 use std::io::{self, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use vm_superio::serial::NoEvents;
 use vm_superio::{Serial, Trigger};
 use vmm_sys_util::eventfd::EventFd;
 
-use super::acpi::{PM_END, PM_EVENTS};
+use super::acpi::{PM_ENABLE, PM_END, PM_EVENTS};
 use super::console::{Console, Lines};
 
 /// First port of the kernel's console, ttyS0, and its interrupt.
@@ -85,6 +86,8 @@ type Uart<W> = Mutex<Serial<Irq, NoEvents, W>>;
 pub struct Devices<C: Write, A: Write> {
     console: Uart<Console<C>>,
     agent: Uart<Lines<A>>,
+    /// Kept, since the kernel reads back whether it could enable an ACPI event. None ever comes.
+    enabled_events: AtomicU16,
 }
 
 impl<C: Write, A: Write> Devices<C, A> {
@@ -93,14 +96,18 @@ impl<C: Write, A: Write> Devices<C, A> {
         Devices {
             console: Mutex::new(Serial::new(console_irq, Console::new(console))),
             agent: Mutex::new(Serial::new(agent_irq, Lines::new(agent))),
+            enabled_events: AtomicU16::new(0),
         }
     }
 
     /// The guest writes to a port.
     pub fn write(&self, port: u16, data: &[u8]) -> Request {
         let &[byte] = data else {
-            // String instructions arrive as several bytes; only the UARTs take those.
+            // Words go to the power management; string instructions arrive as several bytes, for the UARTs.
             data.iter().for_each(|&byte| self.write_uart(port, byte));
+            if let (PM_ENABLE, &[low, high]) = (port, data) {
+                self.enabled_events.store(u16::from_le_bytes([low, high]), Ordering::Relaxed);
+            }
             return Request::None;
         };
         match (port, byte) {
@@ -130,6 +137,10 @@ impl<C: Write, A: Write> Devices<C, A> {
 
     /// The guest reads from a port.
     pub fn read(&self, port: u16, data: &mut [u8]) {
+        if let (PM_ENABLE, [low, high]) = (port, &mut *data) {
+            [*low, *high] = self.enabled_events.load(Ordering::Relaxed).to_le_bytes();
+            return;
+        }
         for byte in data {
             *byte = self.read_byte(port);
         }
@@ -227,6 +238,15 @@ mod tests {
             devices.read(port, &mut data);
             assert_eq!(data, [value; 4], "{port:#x}");
         }
+    }
+
+    #[test]
+    fn enabled_acpi_events_read_back_as_written() {
+        let devices = devices();
+        devices.write(PM_ENABLE, &[0x20, 0x01]);
+        let mut data = [0; 2];
+        devices.read(PM_ENABLE, &mut data);
+        assert_eq!(data, [0x20, 0x01]);
     }
 
     #[test]

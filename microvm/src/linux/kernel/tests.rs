@@ -23,26 +23,39 @@ fn boot(bytes: &[u8]) -> Result<Loaded, String> {
     kernel.load(&memory).map_err(|error| error.to_string())
 }
 
-/// A bzImage with the setup header of Debian's 6.1 kernel, around a small image.
+/// Size of the file below.
+const BZ_IMAGE: usize = 40 * 512 + 4096;
+
+/// A bzImage with the setup header of Debian's linux-image-6.1.0-56-cloud-amd64, around a smaller image.
 fn bz_image() -> Vec<u8> {
-    let mut bytes = vec![0; 5 * 512 + 4096];
+    let mut bytes = vec![0; BZ_IMAGE];
     let header = setup_header {
-        setup_sects: 4,
+        setup_sects: 0x27,
+        root_flags: 1,
         syssize: 4096 / 16,
+        vid_mode: 0xffff,
         boot_flag: 0xaa55,
         jump: 0x6aeb,
         header: SETUP_MAGIC,
-        version: 0x020f,
-        kernel_version: 0x400,
-        loadflags: LOADED_HIGH,
+        version: 0x20f,
+        start_sys_seg: 0x1000,
+        kernel_version: 0x42c0,
+        loadflags: 1,
+        setup_move_size: 0x8000,
         code32_start: 0x10_0000,
+        heap_end_ptr: 0x5be0,
         initrd_addr_max: 0x7fff_ffff,
         kernel_alignment: 0x20_0000,
         relocatable_kernel: 1,
-        xloadflags: 0x3f,
-        cmdline_size: 2047,
+        min_alignment: 0x15,
+        xloadflags: 0x7f,
+        cmdline_size: 0x7ff,
+        payload_offset: 0x2cc,
+        payload_length: 0xd6_96cc,
         pref_address: 0x100_0000,
         init_size: 0x20_0000,
+        handover_offset: 0xd7_2f10,
+        kernel_info_offset: 0xd7_f91c,
         ..Default::default()
     };
     bytes[0x1f1..0x1f1 + size_of::<setup_header>()].copy_from_slice(header.as_slice());
@@ -80,6 +93,7 @@ fn what_is_no_kernel_is_called_that() {
 #[test]
 fn a_kernel_for_32_bits_is_refused() {
     let mut bytes = bz_image();
+    // xloadflags
     bytes[0x236] &= !1;
     assert!(boot(&bytes).unwrap_err().contains("no 64-bit entry (boot protocol 2.15)"));
 }
@@ -100,7 +114,7 @@ fn a_segment_over_the_boot_parameters_is_refused() {
 proptest! {
     /// Truncated at any byte: an error, since no prefix of these is a whole kernel.
     #[test]
-    fn every_prefix_is_refused(length in 0usize..5 * 512 + 4096, is_elf: bool) {
+    fn every_prefix_is_refused(length in 0usize..BZ_IMAGE, is_elf: bool) {
         let whole = if is_elf { elf() } else { bz_image() };
         // The last unit of 16 bytes that `syssize` counts need not be whole.
         let shortest = whole.len() - if is_elf { 0 } else { 15 };
