@@ -185,11 +185,14 @@ fn kernel() -> Option<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
     let fetched = cache.map(|cache| entries(&cache.join("bench/kernels"))).unwrap_or_default();
-    let folders = [PathBuf::from("/boot")].into_iter().chain(fetched);
-    let files = folders.flat_map(|folder| entries(&folder));
+    newest(&[PathBuf::from("/boot")]).or_else(|| newest(&fetched))
+}
+
+/// The readable kernel with the last name; a distribution may keep its own from everybody but root.
+fn newest(folders: &[PathBuf]) -> Option<PathBuf> {
+    let files = folders.iter().flat_map(|folder| entries(folder));
     let is_kernel = |file: &PathBuf| {
         let named = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
-        // A distribution may keep its kernels from everybody but root.
         named && fs::File::open(file).is_ok()
     };
     files.filter(is_kernel).max()
