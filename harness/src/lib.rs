@@ -2,14 +2,15 @@
 //! measures what isolation costs.
 //!
 //! `backend` knows how to run the agent, `experiment` what a trial does, `schedule` in which order,
-//! `execute` carries it out into the journal, `kernel` finds what Linux guests boot, `command` holds the subcommands. Measuring never
-//! prints; rendering never measures.
+//! `execute` carries it out into the journal, `kernel` finds what Linux guests boot, `command` holds
+//! the subcommands. Measuring never prints; rendering never measures.
 
 pub mod arrange;
 pub mod backend;
 pub mod cli;
 pub mod command;
 pub mod disturbance;
+pub mod evidence;
 pub mod execute;
 pub mod experiment;
 pub mod host;

@@ -5,12 +5,15 @@
 
 mod container;
 mod footprint;
+mod linux;
 mod microvm;
 mod native;
 mod process;
+mod vm;
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -32,6 +35,16 @@ pub struct Job<'a> {
     /// memory and limits are accounted alike. Creating that cgroup is part of [`Backend::start`],
     /// hence never asked for where the start is what is timed.
     pub accounted: bool,
+    /// How long a virtual machine may live; at its end it says what its console said last. Other
+    /// instances have no last words and are killed by whoever waits for them.
+    pub deadline: Option<Duration>,
+}
+
+/// What the command line says about backends.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The kernel of Linux guests, if the user names one.
+    pub kernel: Option<PathBuf>,
 }
 
 /// A way to run the agent.
@@ -44,6 +57,11 @@ pub trait Backend {
 
     /// Whether this host can run it: facts about how it runs, or the reason why it cannot.
     fn probe(&self) -> Result<Details, String>;
+
+    /// What is known of it where the probe says no and the user wants it tried all the same.
+    fn forced(&self) -> Details {
+        Details::new()
+    }
 
     /// One-time, untimed work that later starts share.
     fn prepare(&mut self, scratch: &Scratch) -> Result<()>;
@@ -80,21 +98,22 @@ pub struct Ended {
     pub cpu_time: Duration,
     /// How it ended, if not by exit status 0.
     pub failure: Option<String>,
-    /// Calls of the agent that the guest kernel does not know; `None` where the host's kernel serves.
+    /// Calls of the agent that the guest kernel does not know; `None` where a Linux kernel serves.
     pub unknown_syscalls: Option<u64>,
 }
 
 /// Every backend, in the order of the tables: the baseline first.
-pub fn all() -> Vec<Box<dyn Backend>> {
+pub fn all(options: &Options) -> Vec<Box<dyn Backend>> {
     vec![
         Box::new(process::Process::new()),
         Box::new(container::Container::filtered()),
         Box::new(container::Container::unfiltered()),
         Box::new(microvm::MicroVm::new()),
+        Box::new(linux::LinuxVm::new(options.kernel.clone())),
     ]
 }
 
 /// Names of all backends.
 pub fn names() -> Vec<&'static str> {
-    all().iter().map(|backend| backend.name()).collect()
+    all(&Options::default()).iter().map(|backend| backend.name()).collect()
 }

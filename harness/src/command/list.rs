@@ -13,7 +13,10 @@ use crate::progress::name;
 
 /// Prints the lists.
 pub fn list(args: JsonArg) -> Result<()> {
-    let backends: Vec<_> = backend::all().into_iter().map(|b| (b.name(), b.summary(), b.probe())).collect();
+    let backends: Vec<_> = backend::all(&backend::Options::default())
+        .into_iter()
+        .map(|b| (b.name(), b.summary(), b.probe()))
+        .collect();
     let plans: Vec<_> = ALL.iter().map(|&id| (name(id), plan(id))).collect();
     if args.json {
         return print_json(&json!({

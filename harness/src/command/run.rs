@@ -13,10 +13,12 @@ use results::{
 use crate::arrange::arrange;
 use crate::backend;
 use crate::cli::{PinChoice, RunArgs};
+use crate::evidence;
 use crate::execute::{Contestant, Course, Executor, verdict};
 use crate::experiment::{ALL, Rig, plan};
 use crate::host::fingerprint;
 use crate::interrupt::Interrupt;
+use crate::kernel;
 use crate::output::{chain, note, print, print_json};
 use crate::pin::Pin;
 use crate::preset::Preset;
@@ -36,6 +38,10 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
         None => Pin::to(None)?,
     };
     check_workloads_fit(&experiments, args)?;
+    if let Some(path) = &args.kernel {
+        // Named by the user, so a bad one is wrong usage and not a backend that cannot run here.
+        kernel::choose(Some(path))?;
+    }
     let interrupt = Interrupt::install()?;
     sweep();
 
@@ -51,6 +57,7 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     if !interrupt.is_raised() {
         let mut progress = Progress::on_stderr();
         let rig = Rig { pin, interrupt: &interrupt };
+        evidence::gather(&rig, &mut contestants, &mut journal)?;
         let seed = header.config.seed;
         let wanted = &args.workloads;
         let journal = &mut journal;
@@ -105,6 +112,7 @@ fn in_order(experiments: &[Experiment]) -> Vec<Experiment> {
 fn check_names(args: &RunArgs) -> Result<()> {
     select::check("backend", &args.backends, &backend::names())?;
     select::check("backend", &args.require, &backend::names())?;
+    select::check("backend", &args.force_backend, &backend::names())?;
     let known: Vec<&str> = workloads::CATALOGUE.iter().map(|workload| workload.name).collect();
     select::check("workload", &args.workloads, &known)
 }
@@ -135,15 +143,23 @@ fn sweep() {
 fn contestants(args: &RunArgs) -> (Vec<Contestant>, Vec<BackendRecord>) {
     let mut contestants = Vec::new();
     let mut records = Vec::new();
-    for backend in backend::all() {
+    for backend in backend::all(&backend::Options { kernel: args.kernel.clone() }) {
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
         let asked_for = named(&args.backends) || named(&args.require);
+        let forced = named(&args.force_backend);
         if !args.backends.is_empty() && !asked_for {
             continue;
         }
         let name = backend.name().to_owned();
         match backend.probe() {
             Ok(details) => {
+                records.push(BackendRecord { name, status: BackendStatus::Ok, reason: None, details });
+                contestants.push(Contestant { backend, asked_for });
+            }
+            Err(reason) if forced => {
+                note(&format!("{name} is tried although it should not work here: {reason}"));
+                let mut details = backend.forced();
+                details.insert("forced".to_owned(), reason);
                 records.push(BackendRecord { name, status: BackendStatus::Ok, reason: None, details });
                 contestants.push(Contestant { backend, asked_for });
             }

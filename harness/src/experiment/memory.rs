@@ -4,7 +4,7 @@
 //! Unit: bytes.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use procfs::Current;
@@ -17,8 +17,11 @@ use crate::backend::{Backend, Instance, Job};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// Idle instances at the end of a ramp: enough for the slope to stand out of what else goes on.
+/// Idle instances at the end of a ramp: enough for the slope to stand out of what else goes on. A ramp of
+/// instances that start slowly or take much memory ends earlier, but not before the least.
 const RAMP: usize = 24;
+const LEAST: usize = 4;
+const RAMP_TIME: Duration = Duration::from_secs(20);
 /// After READY an instance still has to reach its idle wait.
 const IDLE: Duration = Duration::from_millis(5);
 
@@ -74,7 +77,8 @@ impl Memory {
         workload: &Workload,
         accounted: bool,
     ) -> Result<Box<dyn Instance>, TrialError> {
-        let job = Job { args: &[workload.name], memory_bytes: self.memory_bytes(), accounted };
+        let (args, memory_bytes) = (&[workload.name], self.memory_bytes());
+        let job = Job { args, memory_bytes, accounted, deadline: None };
         let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
         let ready = Follower::new(rig.interrupt, LIMIT).ready(&*instance);
         explain(ready, &mut *instance)?;
@@ -109,7 +113,12 @@ impl Memory {
     ) -> Result<Observation, TrialError> {
         let mut instances = Vec::with_capacity(RAMP);
         let mut points = Vec::with_capacity(RAMP + 1);
+        let (begun, room) = (Instant::now(), available().map_err(TrialError::Backend)? / 2);
         for count in 0..=RAMP {
+            let is_over = begun.elapsed() > RAMP_TIME || available().map_err(TrialError::Backend)? < room;
+            if count > LEAST && is_over {
+                break;
+            }
             if count > 0 {
                 instances.push(self.idle(rig, backend, workload, false)?);
             }
@@ -128,6 +137,12 @@ impl Memory {
 fn end(instance: &mut dyn Instance) -> Result<(), TrialError> {
     let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
     ended.failure.map_or(Ok(()), |how| Err(TrialError::Ended { waiting_for: "a clean exit", how }))
+}
+
+/// Memory that can be had without swapping, in bytes.
+fn available() -> anyhow::Result<u64> {
+    let info = procfs::Meminfo::current().context("read /proc/meminfo")?;
+    Ok(info.mem_available.unwrap_or(info.mem_free))
 }
 
 /// Memory in use by anything but the page cache, as `free` computes it: what could be dropped does

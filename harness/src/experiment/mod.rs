@@ -15,7 +15,11 @@ use crate::interrupt::Interrupt;
 use crate::pin::Pin;
 use crate::trial::TrialError;
 
-const MIB: u64 = 1 << 20;
+/// Bytes of a mebibyte.
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// How much longer than a virtual machine's deadline to wait: for what it says at its end.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// What a trial needs besides its backend.
 #[derive(Debug)]
@@ -116,7 +120,10 @@ fn of_group(group: Group) -> Vec<&'static Workload> {
 }
 
 /// Adds to the error of an instance that ended early how it ended, which only its reaping tells.
-fn explain<T>(result: Result<T, TrialError>, instance: &mut dyn Instance) -> Result<T, TrialError> {
+pub(crate) fn explain<T>(
+    result: Result<T, TrialError>,
+    instance: &mut dyn Instance,
+) -> Result<T, TrialError> {
     match result {
         Err(TrialError::Ended { waiting_for, .. }) => {
             let ended = instance.stop(Duration::from_secs(1)).map_err(TrialError::Backend)?;

@@ -7,11 +7,11 @@ use container::now_ns;
 use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
-use super::{Finding, MIB, Observation, Plan, Rig, of_group};
+use super::{Finding, LAST_WORDS, MIB, Observation, Plan, Rig, of_group};
 use crate::backend::{Backend, Job};
 use crate::trial::{Follower, TrialError};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The experiment `startup`.
 pub struct Startup;
@@ -48,9 +48,14 @@ impl Plan for Startup {
         workload: &Workload,
     ) -> Result<Finding, TrialError> {
         rig.pin.enter().map_err(TrialError::Backend)?;
-        let job = Job { args: &[workload.name], memory_bytes: self.memory_bytes(), accounted: false };
+        let job = Job {
+            args: &[workload.name],
+            memory_bytes: self.memory_bytes(),
+            accounted: false,
+            deadline: Some(LIMIT),
+        };
         let watch = rig.watch();
-        let mut follower = Follower::new(rig.interrupt, LIMIT);
+        let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
 
         let started = now_ns();
         let mut instance = backend.start(&job).map_err(TrialError::Backend)?;

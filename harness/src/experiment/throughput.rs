@@ -8,7 +8,7 @@ use results::{Experiment, Metric};
 use workloads::protocol::Event;
 use workloads::{Group, Workload, Yields};
 
-use super::{Finding, MIB, Observation, Plan, Rig, of_group};
+use super::{Finding, LAST_WORDS, MIB, Observation, Plan, Rig, of_group};
 use crate::backend::{Backend, Job};
 use crate::trial::{Follower, TrialError, unexpected};
 
@@ -83,9 +83,10 @@ impl Plan for Throughput {
     ) -> Result<Finding, TrialError> {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let args = [workload.name, ARGS[0], ARGS[1], ARGS[2], ARGS[3]];
-        let job = Job { args: &args, memory_bytes: self.memory_bytes, accounted: true };
+        let deadline = Some(LIMIT);
+        let job = Job { args: &args, memory_bytes: self.memory_bytes, accounted: true, deadline };
         let watch = rig.watch();
-        let mut follower = Follower::new(rig.interrupt, LIMIT);
+        let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
 
         let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
         rig.pin.leave().map_err(TrialError::Backend)?;

@@ -7,6 +7,8 @@ use procfs::{Current, CurrentSI, KernelStats, LoadAverage};
 use results::Host;
 use serde::Serialize;
 
+use crate::kernel;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,6 +51,7 @@ pub struct Check {
 pub fn examine(host: &Host) -> Vec<Check> {
     let mut checks = vec![
         kvm(host),
+        guest_kernel(),
         hypervisor(host),
         cgroups(host),
         user_namespaces(host),
@@ -86,7 +89,7 @@ fn check(
 }
 
 fn kvm(_: &Host) -> Check {
-    match microvm::probe() {
+    match super::kvm() {
         Ok(facts) if facts.runs_stock_kernels() => {
             check("kvm", Verdict::Ok, facts.to_string(), "microVMs run on hardware virtualization", None)
         }
@@ -98,12 +101,38 @@ fn kvm(_: &Host) -> Check {
              SVM; a guest with its own Linux kernel cannot run",
             Some("use a bare-metal host, or turn on nested virtualization in the hypervisor below"),
         ),
-        Err(error) => check(
+        Err(why) => check(
             "kvm",
             Verdict::Missing,
-            error.to_string(),
+            why,
             "no microVM can be measured",
             Some("modprobe kvm_intel || modprobe kvm_amd; usermod -aG kvm $USER"),
+        ),
+    }
+}
+
+fn guest_kernel() -> Check {
+    match kernel::choose(None) {
+        Ok(found) if found.is_hosts => check(
+            "guest kernel",
+            Verdict::Ok,
+            format!("{}, the host's own", found.release),
+            "container and microvm-linux run the same kernel: the fairest comparison",
+            None,
+        ),
+        Ok(found) => check(
+            "guest kernel",
+            Verdict::Ok,
+            format!("{} in {}", found.release, found.path.display()),
+            "microvm-linux runs another kernel than the host: a part of every difference is the kernels'",
+            None,
+        ),
+        Err(error) => check(
+            "guest kernel",
+            Verdict::Missing,
+            error.to_string(),
+            "microvm-linux has nothing to boot",
+            Some("bench kernel fetch"),
         ),
     }
 }

@@ -6,8 +6,10 @@ mod hypervisor;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use container::cgroup::{Kind, Layout};
+use microvm::KvmFacts;
 use procfs::Current;
 use results::Host;
 
@@ -49,12 +51,14 @@ pub fn cgroup_generation() -> &'static str {
     }
 }
 
-/// What the probe guest found out about KVM, or why there is none.
+/// What the probe guest found out about KVM, or why there is none. It runs once per process.
+pub fn kvm() -> Result<KvmFacts, String> {
+    static FOUND: OnceLock<Result<KvmFacts, String>> = OnceLock::new();
+    FOUND.get_or_init(|| microvm::probe().map_err(|error| error.to_string())).clone()
+}
+
 fn kvm_finding() -> String {
-    match microvm::probe() {
-        Ok(facts) => facts.to_string(),
-        Err(error) => format!("unavailable: {error}"),
-    }
+    kvm().map_or_else(|why| format!("unavailable: {why}"), |facts| facts.to_string())
 }
 
 fn read(path: impl AsRef<Path>) -> Option<String> {

@@ -37,8 +37,9 @@ const STATUS: u16 = DOORBELL + 1;
 const USER_SPACE: u8 = 1;
 const READY: u8 = 2;
 
-/// End of input on the agent's line: the character that ends a terminal's input (termios(3), VEOF).
-const END_OF_INPUT: u8 = 4;
+/// End of input on the agent's line: the character that ends a terminal's input (termios(3), VEOF). Twice, since
+/// behind an unfinished line the first one only ends the line.
+const END_OF_INPUT: [u8; 2] = [4, 4];
 
 /// What an access asks of the VMM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +176,7 @@ impl<C: Write, A: Write> Devices<C, A> {
 
     /// Hands input, at most [`input_room`](Self::input_room) bytes, to the agent; none means the end.
     pub fn input(&self, bytes: &[u8]) {
-        let bytes = if bytes.is_empty() { &[END_OF_INPUT] } else { bytes };
+        let bytes = if bytes.is_empty() { &END_OF_INPUT } else { bytes };
         if let Ok(mut uart) = self.agent.lock() {
             // It fails if there is no room, which the caller has looked at, or if KVM's end of the line is gone.
             let _ = uart.enqueue_raw_bytes(bytes);
@@ -250,12 +251,12 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_input_is_a_character() {
+    fn the_end_of_input_is_said_in_characters() {
         let devices = devices();
         devices.input(&[]);
-        let mut data = [0];
+        let mut data = [0; 2];
         devices.read(AGENT, &mut data);
-        assert_eq!(data, [END_OF_INPUT]);
+        assert_eq!(data, END_OF_INPUT);
     }
 
     #[test]

@@ -147,7 +147,8 @@ impl Shared {
         let stdin = standard_stream(0);
         let (mut ready, mut open) = (false, true);
         loop {
-            let room = if ready && open { self.devices.input_room() } else { 0 };
+            // Room for an end is room for two characters.
+            let room = if ready && open { self.devices.input_room().saturating_sub(1) } else { 0 };
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 self.end(Outcome::Deadline);

@@ -1,0 +1,60 @@
+//! Who each instance is, seen from inside: facts that the agent's workload `identity` reports once per
+//! backend, before anything is measured. They show what a container shares with its host and a virtual
+//! machine does not.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use results::{Evidence, Journal};
+use workloads::Group;
+use workloads::protocol::Event;
+
+use crate::backend::{Backend, Job};
+use crate::execute::Contestant;
+use crate::experiment::{LAST_WORDS, MIB, Rig, explain};
+use crate::output::note;
+use crate::trial::{Follower, TrialError, unexpected};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Asks every contestant. One that does not answer says so and stays in the run: its trials will tell.
+pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) -> Result<()> {
+    for workload in workloads::CATALOGUE.iter().filter(|workload| workload.group == Group::Evidence) {
+        for contestant in &mut *contestants {
+            let backend = contestant.backend.name();
+            match ask(rig, contestant.backend.as_mut(), workload.name) {
+                Ok(facts) => {
+                    for (key, value) in facts {
+                        journal.evidence(&Evidence { backend: backend.to_owned(), key, value })?;
+                    }
+                }
+                Err(TrialError::Interrupted) => return Ok(()),
+                Err(error) => note(&format!("{backend} does not say who it is: {error}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ask(rig: &Rig, backend: &mut dyn Backend, workload: &str) -> Result<Vec<(String, String)>, TrialError> {
+    const WANTED: &str = "facts";
+    let job = Job { args: &[workload], memory_bytes: 32 * MIB, accounted: true, deadline: Some(LIMIT) };
+    let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
+    let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
+    let ready = follower.ready(&*instance);
+    explain(ready, &mut *instance)?;
+    let mut facts = Vec::new();
+    loop {
+        let next = match follower.next(&*instance, WANTED)? {
+            Some(stamped) => Ok(stamped.event),
+            None => Err(TrialError::Ended { waiting_for: WANTED, how: String::new() }),
+        };
+        match explain(next, &mut *instance)? {
+            Event::Fact { key, value } => facts.push((key, value)),
+            Event::Done => break,
+            other => return Err(unexpected(WANTED, &other)),
+        }
+    }
+    instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    Ok(facts)
+}
