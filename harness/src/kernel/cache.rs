@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{Uid, User};
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -33,8 +34,11 @@ impl Cache {
     /// The user's own.
     pub fn of_user() -> Result<Self, KernelError> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        // Services have no HOME in their environment.
+        let listed = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir);
         // A relative path in XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification).
-        let caches = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+        let caches = variable("XDG_CACHE_HOME")
+            .or_else(|| variable("HOME").or_else(listed).map(|home| home.join(".cache")));
         Ok(Self::at(caches.ok_or(KernelError::NoCache)?.join("bench/kernels")))
     }
 

@@ -97,7 +97,11 @@ impl Kernel {
 
 /// The kernel to boot: the `given` one, else the host's own, else the newest one in the cache.
 pub fn choose(given: Option<&Path>) -> Result<Kernel, KernelError> {
-    Places::of_host()?.choose(given)
+    match given {
+        // Works without a cache, for users without a home.
+        Some(path) => Kernel::identify(path, Source::Given, &places::running()?),
+        None => Places::of_host()?.choose(None),
+    }
 }
 
 /// Every kernel on this host, the host's own first, and what looked like one but cannot be used.

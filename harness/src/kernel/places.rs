@@ -23,13 +23,11 @@ pub struct Places {
 impl Places {
     /// Those of this host and user.
     pub fn of_host() -> Result<Self, KernelError> {
-        let path = PathBuf::from("/proc/sys/kernel/osrelease");
-        let running = fs::read_to_string(&path).map_err(|source| KernelError::Unreadable { path, source })?;
         Ok(Self {
             boot: "/boot".into(),
             modules: "/lib/modules".into(),
             cache: Cache::of_user()?,
-            running: running.trim().to_owned(),
+            running: running()?,
         })
     }
 
@@ -100,6 +98,15 @@ impl Places {
         };
         *path == self.boot.join(format!("vmlinuz-{}", self.running))
             || *path == self.modules.join(&self.running).join("vmlinuz")
+    }
+}
+
+/// The host's release.
+pub(super) fn running() -> Result<String, KernelError> {
+    let path = PathBuf::from("/proc/sys/kernel/osrelease");
+    match fs::read_to_string(&path) {
+        Ok(release) => Ok(release.trim().to_owned()),
+        Err(source) => Err(KernelError::Unreadable { path, source }),
     }
 }
 
