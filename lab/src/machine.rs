@@ -18,6 +18,12 @@ use crate::cli::MachineArgs;
 use crate::error::Error;
 use crate::kernel::Kernel;
 
+/// For the kernel:
+/// - an emergency ends QEMU, and only warnings reach the console;
+/// - the emulated counters are the host's, so they agree, although the processor does not promise it; without its
+///   counter, KVM would bend the guests' clocks;
+/// - huge pages for those who ask, as many distributions have it, so that memory touched can be told.
+const COMMAND_LINE: &str = "console=ttyS0 quiet loglevel=5 panic=-1 tsc=reliable transparent_hugepage=madvise";
 /// What the first process says on the console when it is there, and when its archive is on the disk.
 const UP: &str = "lab: up";
 const DONE: &str = "lab: done";
@@ -118,7 +124,7 @@ fn start(args: &MachineArgs, kernel: &Kernel, files: &Files) -> Result<Child, Er
     // Nothing but what is named below, and an end where a reset would be.
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
     qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(&files.image);
-    qemu.args(["-append", "console=ttyS0 quiet loglevel=5 panic=-1"]);
+    qemu.args(["-append", COMMAND_LINE]);
     for (id, file, port, interrupt) in [
         ("console", &files.console, "0x3f8", 4),
         ("stdout", &files.stdout, "0x2f8", 3),
