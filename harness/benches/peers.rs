@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     let interrupt = Interrupt::install()?;
     let scratch = Scratch::create()?;
     let peers = peers(&scratch)?;
-    let mut ours = backend::all();
+    let mut ours = backend::all(&backend::Options::default());
     ours.retain(|backend| match backend.probe() {
         Ok(_) => true,
         Err(why) => {

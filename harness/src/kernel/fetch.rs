@@ -181,16 +181,21 @@ fn follow(
     const STEPS: usize = 4;
     for _ in 0..STEPS {
         let next = depends(&package)?;
-        let is_image = |name: &&String| name.starts_with("linux-image-");
-        let is_release =
-            |name: &&String| name.trim_start_matches(|c: char| !c.is_ascii_digit()).contains('.');
-        let images: Vec<&String> = next.iter().filter(is_image).collect();
-        match images.iter().find(|name| is_release(name)).or(images.first()) {
-            Some(image) if !is_release(&&package) => package = (*image).clone(),
+        let mut images = next.into_iter().filter(|name| name.starts_with(IMAGE));
+        match images.next() {
+            Some(image) if !is_image(&package) => package = image,
             _ => break,
         }
     }
     Ok(package)
+}
+
+const IMAGE: &str = "linux-image-";
+
+/// Whether it is a kernel's own package, as in `linux-image-6.1.0-1-amd64`, and not `linux-image-amd64`.
+fn is_image(package: &str) -> bool {
+    let name = package.strip_prefix(IMAGE).unwrap_or("");
+    name.strip_prefix("unsigned-").unwrap_or(name).starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// What a package depends on, as apt's lists say.
@@ -255,6 +260,7 @@ mod tests {
                 "linux-virtual" => vec!["linux-headers-virtual", "linux-image-virtual"],
                 "linux-image-virtual" => vec!["linux-image-5.15.0-9-generic", "linux-firmware"],
                 "linux-image-5.15.0-9-generic" => vec!["kmod", "linux-modules-5.15.0-9-generic"],
+                "linux-image-virtual-hwe-22.04" => vec!["linux-image-6.8.0-9-generic"],
                 "linux-image-loop" => vec!["linux-image-loop"],
                 _ => vec![],
             }
@@ -265,6 +271,7 @@ mod tests {
         let end = |package: &str| follow(package.to_owned(), depends).unwrap();
         assert_eq!(end("linux-virtual"), "linux-image-5.15.0-9-generic");
         assert_eq!(end("linux-image-5.15.0-9-generic"), "linux-image-5.15.0-9-generic");
+        assert_eq!(end("linux-image-virtual-hwe-22.04"), "linux-image-6.8.0-9-generic");
         assert_eq!(end("linux-image-loop"), "linux-image-loop");
         assert_eq!(end("vmlinux-of-mine"), "vmlinux-of-mine");
     }

@@ -112,7 +112,6 @@ pub fn unpack(payload: &[u8]) -> Result<Vec<u8>, UnpackError> {
         Compression::Gzip => bounded(flate2::read::GzDecoder::new(payload), &mut unpacked),
         Compression::Bzip2 => bounded(bzip2::read::BzDecoder::new(data), &mut unpacked),
         Compression::Lzma => lzma_rust2::LzmaReader::new_mem_limit(data, DICTIONARY_KIB, None)
-            .map_err(io::Error::from)
             .and_then(|reader| bounded(reader, &mut unpacked)),
         Compression::Xz => {
             bounded(lzma_rust2::XzReader::new_mem_limit(data, false, DICTIONARY_KIB), &mut unpacked)
