@@ -55,7 +55,10 @@ impl Backend for LinuxVm {
         let kernel = kernel::choose(self.given.as_deref()).map_err(|error| error.to_string())?;
         let facts = kvm()?;
         if !facts.runs_stock_kernels() {
-            return Err(format!("this host has a {facts}; it needs VMX or SVM, on bare metal or nested"));
+            return Err(format!(
+                "this host has a {facts}; use one with VMX or SVM, bare metal or nested (--force-backend {} tries all the same)",
+                self.name()
+            ));
         }
         Ok(details(&kernel, &facts.to_string()))
     }
