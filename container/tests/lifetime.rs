@@ -49,6 +49,22 @@ fn a_memory_limit_stops_a_hog() {
 }
 
 #[test]
+fn a_cpu_limit_slows_a_busy_loop_down() {
+    let Some(inside) = Box::as_root() else { return };
+    let Some(cgroup) = cgroup("cpu", Limits { cpu: Some(0.2), ..Limits::default() }) else { return };
+    let spec = Spec::container(&inside.rootfs).cgroup(&cgroup).args(["sh", "-c", "while :; do :; done"]);
+    let started = Instant::now();
+    let mut instance = container::start(&spec).unwrap();
+    assert_eq!(instance.wait_timeout(Duration::from_secs(2)).unwrap(), None);
+    instance.kill();
+    let exit = instance.wait().unwrap();
+    let (used, passed) = (exit.user_time + exit.system_time, started.elapsed());
+    // The kernel hands out time in slices, so a little more than a fifth; without a limit it would be all.
+    assert!(used > Duration::ZERO && used < passed / 2, "{used:?} of {passed:?}");
+    cgroup.remove().unwrap();
+}
+
+#[test]
 fn a_pid_limit_stops_a_fork_storm() {
     let Some(inside) = Box::as_root() else { return };
     let Some(cgroup) = cgroup("pids", Limits { pids: Some(4), ..Limits::default() }) else { return };

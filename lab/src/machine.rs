@@ -23,7 +23,8 @@ use crate::kernel::Kernel;
 /// - the emulated counters are the host's, so they agree, although the processor does not promise it; without its
 ///   counter, KVM would bend the guests' clocks;
 /// - huge pages for those who ask, as many distributions have it, so that memory touched can be told.
-const COMMAND_LINE: &str = "console=ttyS0 quiet loglevel=5 panic=-1 tsc=reliable transparent_hugepage=madvise";
+const COMMAND_LINE: &str =
+    "console=ttyS0 quiet loglevel=5 panic=-1 tsc=reliable transparent_hugepage=madvise";
 /// What the first process says on the console when it is there, and when its archive is on the disk.
 const UP: &str = "lab: up";
 const DONE: &str = "lab: done";
