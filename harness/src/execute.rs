@@ -32,6 +32,8 @@ struct Cell {
     /// Samples of the primary metric.
     samples: Vec<f64>,
     failures: u32,
+    /// Why the last trial failed.
+    reason: Option<String>,
     over: bool,
 }
 
@@ -130,7 +132,20 @@ impl Executor<'_> {
             }
             blocks += 1;
         }
+        for (w, b) in (0..workloads.len()).flat_map(|w| backends.iter().map(move |&b| (w, b))) {
+            self.conclude(plan, workloads[w], contestants[b].backend.name(), &cells[w][b])?;
+        }
         Ok(Course::Ended)
+    }
+
+    /// A cell without a single sample that was not given up, since the blocks ran out first, has failed too.
+    fn conclude(&mut self, plan: &dyn Plan, workload: &Workload, backend: &str, cell: &Cell) -> Result<()> {
+        if let (true, false, Some(reason)) = (cell.samples.is_empty(), cell.over, &cell.reason) {
+            let key = Key::new(plan.id(), workload.name, backend, plan.primary(workload));
+            self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
+            self.journal.status(&key, Status::Failed, reason)?;
+        }
+        Ok(())
     }
 
     /// Whether a workload needs more samples: some backend still runs it, and some interval is wide.
@@ -195,6 +210,7 @@ impl Executor<'_> {
             Err(TrialError::Interrupted) => return Ok(Course::Interrupted),
             Err(error) => {
                 cell.failures += 1;
+                cell.reason = Some(error.to_string());
                 tracing::debug!("{backend}: {}: {error}", workload.name);
                 if cell.failures >= PATIENCE {
                     cell.over = true;

@@ -22,9 +22,14 @@ use crate::vmm::machine::{create_vm, kvm_error, map_memory, open_kvm, set_regist
 const NATIVE_PER_SECOND: f64 = 50e6;
 /// Turns of the first timed loop: 5 ms where ring 0 is emulated.
 const FEW_TURNS: u64 = 4_000;
-/// Turns of the second, where the first took less than [`SHORT`]: about 2 ms natively.
-const MANY_TURNS: u64 = 4_000_000;
-const SHORT: Duration = Duration::from_millis(1);
+/// Each later loop is this much longer,
+const LONGER: u64 = 8;
+/// up to the longest: about 20 ms natively.
+const MANY_TURNS: u64 = FEW_TURNS * LONGER.pow(4);
+/// A loop tells its speed if it takes this long beyond the way in and out, and several times as long as that way:
+/// in a nested machine the way alone can take milliseconds.
+const CLEAR: Duration = Duration::from_millis(2);
+const CLEAR_FACTOR: u32 = 4;
 
 /// What this host's KVM is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,20 +99,25 @@ pub fn probe() -> Result<KvmFacts, Error> {
     set_registers(&vcpu, Ring::User, false, USER_BASE, MIN_MEMORY)?;
     let syscall_ring = (run_to_doorbell(&mut vcpu)? & 3) as u8;
 
-    let mut ring0_per_second = 0.0;
-    for turns in [FEW_TURNS, MANY_TURNS] {
+    let mut loop_of = |turns: u64| -> Result<Duration, Error> {
         set_registers(&vcpu, Ring::Kernel, false, count_down_at, MIN_MEMORY)?;
         let registers = kvm_bindings::kvm_regs { rcx: turns, ..regs::general(count_down_at, MIN_MEMORY) };
         vcpu.set_regs(&registers).map_err(kvm_error("KVM_SET_REGS"))?;
         let start = Instant::now();
         run_to_doorbell(&mut vcpu)?;
-        let took = start.elapsed();
-        // Two instructions a turn.
-        ring0_per_second = 2.0 * turns as f64 / took.as_secs_f64().max(f64::EPSILON);
-        if took > SHORT {
-            break;
+        Ok(start.elapsed())
+    };
+    // The first way in and out also maps the code.
+    let way = loop_of(1)?.min(loop_of(1)?);
+    let mut turns = FEW_TURNS;
+    let ring0_per_second = loop {
+        let took = loop_of(turns)?.saturating_sub(way);
+        if turns == MANY_TURNS || took > CLEAR + way * CLEAR_FACTOR {
+            // Two instructions a turn.
+            break 2.0 * turns as f64 / took.as_secs_f64().max(f64::EPSILON);
         }
-    }
+        turns *= LONGER;
+    };
     Ok(KvmFacts { api_version: kvm.get_api_version(), syscall_ring, ring0_per_second })
 }
 
