@@ -106,7 +106,8 @@ impl Instance {
         self.pidfd.as_fd()
     }
 
-    /// What the VMM has reported of its start; none until the guest's first request has been served.
+    /// What the VMM has reported of its start; none until the guest's first request has been served, or, if it is a
+    /// Linux guest, until its init is ready.
     pub fn report(&mut self) -> Result<Option<Report>, Error> {
         self.read_report()?;
         Ok(self.decode()?.0)

@@ -1,8 +1,9 @@
-//! A minimal virtual machine monitor on KVM with an embedded unikernel guest.
+//! A minimal virtual machine monitor on KVM with an embedded unikernel guest, and for Linux guests.
 //!
 //! [`Launcher::start`] runs a static Linux executable in a virtual machine of its own, in a process of its own, and
 //! hands back an [`Instance`]: its console as pipes, the phases of its start, and how it ended. No kernel image is
 //! needed: the guest kernel is embedded and serves a subset of Linux's system calls inside the machine.
+//! [`Launcher::start_linux`] does the same with a stock Linux kernel ([`linux`]).
 //!
 //! ```no_run
 //! use std::io::Read;

@@ -40,6 +40,11 @@ fn no_samples_and_senseless_budgets_are_refused() {
     refused(bench.run(&["startup", "--time-budget", "soon"]), &["90s"]);
     refused(bench.run(&["startup", "--pin", "100000"]), &["100000"]);
     refused(bench.run(&["startup", "--quick", "--thorough"]), &["--thorough"]);
+    refused(
+        bench.run(&["startup", "--kernel", "/etc/passwd"]),
+        &["/etc/passwd", "neither a bzImage nor an ELF"],
+    );
+    refused(bench.run(&["startup", "--force-backend", "microvm-linus"]), &["did you mean `microvm-linux`"]);
     assert!(!bench.out.exists());
 }
 

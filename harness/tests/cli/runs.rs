@@ -98,6 +98,32 @@ fn a_backend_that_cannot_run_is_listed_with_its_reason_and_fails_only_if_require
     assert!(microvm.reason.as_deref().unwrap().contains("/dev/kvm"), "{microvm:?}");
 }
 
+#[test]
+fn a_kvm_that_cannot_run_a_linux_guest_is_the_reason_why_there_is_none() {
+    if !can_run_everything() {
+        return;
+    }
+    let output = Bench::new().command(&["list", "--json"]).output().unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let backends = list["backends"].as_array().unwrap();
+    let guest = backends.iter().find(|backend| backend["name"] == "microvm-linux").unwrap();
+    if guest["status"] == "ok" {
+        assert!(microvm::probe().unwrap().runs_stock_kernels());
+        assert!(guest["details"]["kernel"].as_str().is_some_and(|release| !release.is_empty()), "{guest}");
+        return;
+    }
+    let reason = guest["reason"].as_str().unwrap();
+    let wanted: &[&str] = match microvm::probe().unwrap().runs_stock_kernels() {
+        // Then it is the kernel that is missing.
+        true => &["bench kernel fetch"],
+        false if reason.contains("bench kernel fetch") => &["--kernel"],
+        false => &["ring 0 is emulated", "--force-backend microvm-linux"],
+    };
+    for part in wanted {
+        assert!(reason.contains(part), "{part:?} is not in {reason:?}");
+    }
+}
+
 /// A run that would take minutes, some way into its trials.
 fn long_run(bench: &Bench) -> Child {
     let child = bench
