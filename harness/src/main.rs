@@ -30,7 +30,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
         Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
-        Command::Kernel(command) => kernel::kernel(&command)?,
+        Command::Kernel(command) => return kernel::kernel(&command),
         Command::Clean(json) => clean::clean(json)?,
     }
     Ok(Outcome::Fine)

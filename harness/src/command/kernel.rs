@@ -8,8 +8,10 @@ use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::cli::KernelCommand;
+use crate::interrupt::Interrupt;
 use crate::kernel::{self, Cache, Download, Format, Kernel, Places};
 use crate::output::{note, print, print_json};
+use crate::status::Outcome;
 
 /// A kernel as it is shown: with its uncompressed form, if there is one.
 #[derive(Debug, Serialize)]
@@ -29,11 +31,18 @@ struct Listing {
 }
 
 /// Carries out one of the subcommands.
-pub fn kernel(command: &KernelCommand) -> Result<()> {
-    match command {
+pub fn kernel(command: &KernelCommand) -> Result<Outcome> {
+    // A signal does not end what is at work in the cache, so that nothing unfinished stays there.
+    let interrupt = Interrupt::install()?;
+    let result = match command {
         KernelCommand::List(args) => list(args.json),
         KernelCommand::Fetch { package, json } => fetch(package.as_deref(), json.json),
         KernelCommand::Extract { path, json } => extract(path, json.json),
+    };
+    match result {
+        // Ctrl-C reaches apt-get too, whose failure is then no news.
+        _ if interrupt.is_raised() => Ok(Outcome::Interrupted),
+        result => result.map(|()| Outcome::Fine),
     }
 }
 

@@ -121,19 +121,41 @@ impl Cache {
         fs::rename(from, to).map_err(failed("write", to))
     }
 
+    /// Removes what killed processes left under way, and returns what it removed.
+    pub fn sweep(&self) -> Result<Vec<PathBuf>, KernelError> {
+        if !self.dir.is_dir() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.lock()?;
+        self.remove_partial()
+    }
+
+    /// Waits for other processes that work here.
+    fn lock(&self) -> Result<Flock<File>, KernelError> {
+        let path = self.dir.join(".lock");
+        let lock = File::create(&path).map_err(failed("create", &path))?;
+        Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| failed("lock", &path)(errno.into()))
+    }
+
+    /// Under the lock: nobody is at work on what is there.
+    fn remove_partial(&self) -> Result<Vec<PathBuf>, KernelError> {
+        let entries = fs::read_dir(&self.dir).map_err(failed("read", &self.dir))?.flatten();
+        let partial: Vec<PathBuf> = entries
+            .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PARTIAL.as_bytes()))
+            .map(|entry| entry.path())
+            .collect();
+        for path in &partial {
+            fs::remove_dir_all(path).map_err(failed("remove", path))?;
+        }
+        Ok(partial)
+    }
+
     /// A folder to work in, beside the final places so that a rename suffices. Waits for other
     /// processes that work here, and removes what killed ones have left.
     pub(super) fn workspace(&self) -> Result<Workspace, KernelError> {
         fs::create_dir_all(&self.dir).map_err(failed("create", &self.dir))?;
-        let path = self.dir.join(".lock");
-        let lock = File::create(&path).map_err(failed("create", &path))?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| failed("lock", &path)(errno.into()))?;
-        for entry in fs::read_dir(&self.dir).map_err(failed("read", &self.dir))?.flatten() {
-            if entry.file_name().as_encoded_bytes().starts_with(PARTIAL.as_bytes()) {
-                fs::remove_dir_all(entry.path()).map_err(failed("remove", &entry.path()))?;
-            }
-        }
+        let lock = self.lock()?;
+        self.remove_partial()?;
         let dir = tempfile::Builder::new()
             .prefix(PARTIAL)
             .tempdir_in(&self.dir)

@@ -2,8 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::common::Bench;
 use crate::sample::{PACKERS, RELEASE, bzimage, elf, packed};
@@ -135,4 +141,29 @@ fn a_fetch_that_fails_says_why_and_leaves_nothing() {
         assert!(text.contains(wanted), "{text}");
         assert_eq!(apt.kernels(), [] as [&str; 0]);
     }
+}
+
+#[test]
+fn a_fetch_that_is_interrupted_or_killed_leaves_nothing() {
+    // It says that it has begun, and takes its time.
+    let apt = Apt::new("echo begun > \"$TMPDIR/begun\"; sleep 60");
+    let path = format!("{}:{}", apt.bin.display(), std::env::var("PATH").unwrap());
+    for (signal, status) in [(Signal::SIGINT, Some(130)), (Signal::SIGKILL, None)] {
+        let begun = apt.bench.temp.path().join("begun");
+        let _ = fs::remove_file(&begun);
+        let mut command = apt.command("linux-image-6.1.0-test", Path::new(&path));
+        let mut child = command.process_group(0).stderr(Stdio::null()).spawn().unwrap();
+        while !begun.exists() {
+            assert_eq!(child.try_wait().unwrap(), None);
+            sleep(Duration::from_millis(10));
+        }
+        // As a terminal does it: to the whole group.
+        killpg(Pid::from_raw(child.id() as i32), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), status);
+        assert_eq!(apt.kernels().is_empty(), status.is_some(), "{:?}", apt.kernels());
+    }
+    let mut clean = apt.bench.command(&["clean"]);
+    let output = clean.env("XDG_CACHE_HOME", apt.bench.temp.path().join("xdg")).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains(".partial-"));
+    assert_eq!(apt.kernels(), [] as [&str; 0]);
 }
