@@ -1,8 +1,10 @@
 //! Kernels that were fetched or unpacked: `$XDG_CACHE_HOME/bench/kernels`, else
 //! `~/.cache/bench/kernels`, with a folder for each release.
 //!
-//!     RELEASE/vmlinuz              fetched from the distribution
-//!     RELEASE/vmlinux-FROM-CONTENT unpacked; FROM and CONTENT are digests of the bzImage and of itself
+//! ```text
+//! RELEASE/vmlinuz               fetched from the distribution
+//! RELEASE/vmlinux-FROM-CONTENT  unpacked; FROM and CONTENT are digests of the bzImage and of itself
+//! ```
 //!
 //! Invariant: a file appears under its name complete, by a rename. An unpacked kernel carries its
 //! digest in its name and is used only if it still has it.
