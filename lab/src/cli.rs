@@ -33,8 +33,8 @@ pub struct MachineArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(512..=1_048_576))]
     pub memory: u32,
 
-    /// Its processors.
-    #[arg(long, global = true, value_name = "N", default_value_t = 2)]
+    /// Its processors. With more than one, QEMU 7.2 has been seen to hang when two guests compute at once.
+    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=64))]
     pub cpus: u32,
 

@@ -62,7 +62,7 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
     }
     let initramfs = scratch.path().join("initramfs");
     image.write(&initramfs, scratch.path())?;
-    eprintln!("lab: booting {} on {} emulated processors", kernel.release, cli.machine.cpus);
+    eprintln!("lab: booting {} on {} emulated processor(s)", kernel.release, cli.machine.cpus);
     let disk = machine::run(&cli.machine, &kernel, &initramfs, scratch.path())?;
     bring_back(&disk, scratch.path(), bring_to.map(PathBuf::as_path))
 }
