@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::backend;
 use crate::cli::JsonArg;
 use crate::experiment::{ALL, plan};
+use crate::host::kvm_finding;
 use crate::output::{print, print_json};
 use crate::progress::name;
 
@@ -20,6 +21,7 @@ pub fn list(args: JsonArg) -> Result<()> {
     let plans: Vec<_> = ALL.iter().map(|&id| (name(id), plan(id))).collect();
     if args.json {
         return print_json(&json!({
+            "kvm": kvm_finding(),
             "backends": backends.iter().map(|(name, summary, probe)| match probe {
                 Ok(details) => json!({ "name": name, "summary": summary, "status": "ok", "details": details }),
                 Err(why) => json!({ "name": name, "summary": summary, "status": "unavailable", "reason": why }),
@@ -43,7 +45,7 @@ pub fn list(args: JsonArg) -> Result<()> {
         };
         table.add_row([*name, &state, *summary]);
     }
-    print(&format!("Backends\n{table}"))?;
+    print(&format!("Backends\n{table}\n\nKVM: {}", kvm_finding()))?;
     let mut table = plain();
     for (name, plan) in &plans {
         table.add_row([*name, plan.summary()]);

@@ -57,7 +57,8 @@ pub fn kvm() -> Result<KvmFacts, String> {
     FOUND.get_or_init(|| microvm::probe().map_err(|error| error.to_string())).clone()
 }
 
-fn kvm_finding() -> String {
+/// The same in words.
+pub fn kvm_finding() -> String {
     kvm().map_or_else(|why| format!("unavailable: {why}"), |facts| facts.to_string())
 }
 
