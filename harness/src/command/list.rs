@@ -45,7 +45,7 @@ pub fn list(args: JsonArg) -> Result<()> {
         };
         table.add_row([*name, &state, *summary]);
     }
-    print(&format!("Backends\n{table}\n\nKVM: {}", kvm_finding()))?;
+    print(&format!("Backends\n{table}\n\n/dev/kvm: {}", kvm_finding()))?;
     let mut table = plain();
     for (name, plan) in &plans {
         table.add_row([*name, plan.summary()]);
