@@ -231,14 +231,14 @@ impl Executor<'_> {
         backend: &str,
         clock: &Clock,
     ) {
-        let most = self.preset.stopping.max_blocks;
+        let stopping = self.preset.stopping;
         self.progress.show(&Position {
             experiment,
-            blocks: (blocks, most),
+            blocks: (blocks, stopping.max_blocks),
             workload: workload.name,
             backend,
-            done: clock.done(blocks, most),
-            left: clock.left(blocks, most),
+            done: clock.done(blocks, stopping),
+            left: clock.left(blocks, stopping),
         });
         tracing::trace!("{} block {blocks}: {} on {backend}", name(experiment), workload.name);
     }
@@ -253,21 +253,22 @@ struct Clock {
 }
 
 impl Clock {
-    /// How long the rest may take: the rest of the budget, or less if the blocks run out first.
-    fn left(&self, blocks: u32, most: u32) -> Duration {
+    /// How long the rest may take: the rest of the budget, or less if the blocks run out first, or more if the
+    /// least number of blocks is not reached in it.
+    fn left(&self, blocks: u32, stopping: Stopping) -> Duration {
         let here = self.experiment.elapsed();
         let left_here = self.budget.saturating_sub(here);
-        let by_blocks = match blocks {
-            0 => left_here,
-            done => here.div_f64(done.into()).mul_f64(most.saturating_sub(done).into()),
-        };
         let later = self.total.saturating_sub(self.started.elapsed()).saturating_sub(left_here);
-        later + left_here.min(by_blocks)
+        if blocks == 0 {
+            return later + left_here;
+        }
+        let up_to = |wanted: u32| here.div_f64(blocks.into()).mul_f64(wanted.saturating_sub(blocks).into());
+        later + left_here.min(up_to(stopping.max_blocks)).max(up_to(stopping.min_blocks))
     }
 
-    fn done(&self, blocks: u32, most: u32) -> f64 {
+    fn done(&self, blocks: u32, stopping: Stopping) -> f64 {
         let spent = self.started.elapsed().as_secs_f64();
-        spent / (spent + self.left(blocks, most).as_secs_f64()).max(f64::EPSILON)
+        spent / (spent + self.left(blocks, stopping).as_secs_f64()).max(f64::EPSILON)
     }
 }
 
@@ -280,5 +281,21 @@ pub fn verdict(run: &results::Run, backend: &str) -> (BackendStatus, Option<Stri
     match own().find(|m| m.status == Status::Failed) {
         Some(failed) => (BackendStatus::Failed, failed.reason.clone()),
         None => (BackendStatus::Ok, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_must_run_are_counted_when_the_budget_is_spent() {
+        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
+        let (budget, total) = (Duration::from_secs(10), Duration::from_secs(10));
+        let clock = Clock { started: ago(40), experiment: ago(40), budget, total };
+        let stopping = Stopping { min_blocks: 3, max_blocks: 60, relative_width: 0.0 };
+        let left = clock.left(2, stopping).as_secs_f64();
+        assert!((19.9..20.5).contains(&left), "{left}");
+        assert_eq!(clock.left(3, stopping), Duration::ZERO);
     }
 }
