@@ -52,7 +52,7 @@ impl Backend for LinuxVm {
     }
 
     fn probe(&self) -> Result<Details, String> {
-        let kernel = kernel::choose(self.given.as_deref()).map_err(|error| error.to_string())?;
+        // The host first: a kernel helps nobody where none can run.
         let facts = kvm()?;
         if !facts.runs_stock_kernels() {
             return Err(format!(
@@ -60,6 +60,7 @@ impl Backend for LinuxVm {
                 self.name()
             ));
         }
+        let kernel = kernel::choose(self.given.as_deref()).map_err(|error| error.to_string())?;
         Ok(details(&kernel, &facts.to_string()))
     }
 

@@ -116,7 +116,6 @@ fn a_kvm_that_cannot_run_a_linux_guest_is_the_reason_why_there_is_none() {
     let wanted: &[&str] = match microvm::probe().unwrap().runs_stock_kernels() {
         // Then it is the kernel that is missing.
         true => &["bench kernel fetch"],
-        false if reason.contains("bench kernel fetch") => &["--kernel"],
         false => &["ring 0 is emulated", "--force-backend microvm-linux"],
     };
     for part in wanted {
