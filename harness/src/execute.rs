@@ -140,12 +140,19 @@ impl Executor<'_> {
 
     /// A cell without a single sample that was not given up, since the blocks ran out first, has failed too.
     fn conclude(&mut self, plan: &dyn Plan, workload: &Workload, backend: &str, cell: &Cell) -> Result<()> {
-        if let (true, false, Some(reason)) = (cell.samples.is_empty(), cell.over, &cell.reason) {
-            let key = Key::new(plan.id(), workload.name, backend, plan.primary(workload));
-            self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
-            self.journal.status(&key, Status::Failed, reason)?;
+        match &cell.reason {
+            Some(reason) if cell.samples.is_empty() && !cell.over => {
+                self.give_up(plan, workload, backend, reason)
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Says and records that a cell has failed.
+    fn give_up(&mut self, plan: &dyn Plan, workload: &Workload, backend: &str, reason: &str) -> Result<()> {
+        let key = Key::new(plan.id(), workload.name, backend, plan.primary(workload));
+        self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
+        Ok(self.journal.status(&key, Status::Failed, reason)?)
     }
 
     /// Whether a workload needs more samples: some backend still runs it, and some interval is wide.
@@ -210,13 +217,11 @@ impl Executor<'_> {
             Err(TrialError::Interrupted) => return Ok(Course::Interrupted),
             Err(error) => {
                 cell.failures += 1;
-                cell.reason = Some(error.to_string());
                 tracing::debug!("{backend}: {}: {error}", workload.name);
+                let reason = cell.reason.insert(error.to_string());
                 if cell.failures >= PATIENCE {
                     cell.over = true;
-                    let reason = error.to_string();
-                    self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
-                    self.journal.status(&key(&primary), Status::Failed, &reason)?;
+                    self.give_up(plan, workload, backend, reason)?;
                 }
             }
         }

@@ -139,10 +139,7 @@ impl Instance {
             if left.is_zero() {
                 return Ok(None);
             }
-            // Rounded up: poll counts milliseconds, and 0 would spin.
-            let milliseconds =
-                PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], milliseconds) {
+            match poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], poll_timeout(left)) {
                 Ok(_) | Err(nix::Error::EINTR) => {}
                 Err(errno) => return Err(Error::host("poll")(errno)),
             }
@@ -209,6 +206,11 @@ impl Drop for Instance {
             while waitpid(self.pid, None) == Err(nix::Error::EINTR) {}
         }
     }
+}
+
+/// How long to poll. Rounded up: poll counts milliseconds, and 0 would spin.
+pub(crate) fn poll_timeout(left: Duration) -> PollTimeout {
+    PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
 }
 
 fn open_pidfd(pid: Pid) -> Result<OwnedFd, Error> {

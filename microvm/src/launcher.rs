@@ -5,7 +5,7 @@
 //! Invariant: a descriptor made here is close-on-exec, so that no other child of the caller can hold an
 //! instance's pipes open.
 
-use std::ffi::{CString, NulError, OsString};
+use std::ffi::{CStr, CString, NulError, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -123,15 +123,7 @@ pub struct Launcher {
 impl Launcher {
     /// Prepares the VMM's executable, once for all starts.
     pub fn new() -> Result<Launcher, Error> {
-        // Without MFD_EXEC, for kernels before 6.3; newer ones make it executable unless vm.memfd_noexec says no.
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let mut executable =
-            File::from(memfd_create(c"microvm-vmm", flags).map_err(Error::host("memfd_create"))?);
-        executable.write_all(VMM).map_err(|source| Error::Host { call: "write to a memfd", source })?;
-        let seals =
-            SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
-        fcntl(&executable, FcntlArg::F_ADD_SEALS(seals)).map_err(Error::host("fcntl(F_ADD_SEALS)"))?;
-        Ok(Launcher { executable: above_targets(executable.into())? })
+        Ok(Launcher { executable: above_targets(sealed(c"microvm-vmm", VMM)?)? })
     }
 
     /// Starts a machine. It returns as soon as the VMM process exists; whatever that meets later, such as a
@@ -283,6 +275,18 @@ fn environment(variables: &[(OsString, OsString)]) -> Result<Vec<CString>, Error
         CString::new(text)
     };
     Ok(variables.iter().map(variable).collect::<Result<_, _>>()?)
+}
+
+/// Memory of these bytes that nobody can change any more, close-on-exec. It may be executed.
+pub(crate) fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd, Error> {
+    // Without MFD_EXEC, for kernels before 6.3; newer ones make it executable unless vm.memfd_noexec says no.
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file = File::from(memfd_create(name, flags).map_err(Error::host("memfd_create"))?);
+    file.write_all(bytes).map_err(|source| Error::Host { call: "write to a memfd", source })?;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(Error::host("fcntl(F_ADD_SEALS)"))?;
+    Ok(file.into())
 }
 
 /// A pipe: read end, write end.

@@ -8,7 +8,7 @@ use container::cgroup::Cgroup;
 use microvm::Launcher;
 use microvm::linux::{Initramfs, LinuxConfig};
 
-use super::native::new_cgroup;
+use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
 use super::{Backend, Details, Instance, Job};
 use crate::host::kvm;
@@ -88,7 +88,7 @@ impl Backend for LinuxVm {
         let ready = self.ready.as_mut().context("the backend was not prepared")?;
         let memory_bytes = job.memory_bytes + KERNEL_ALLOWANCE;
         let limited = Job { memory_bytes: memory_bytes + VMM_ALLOWANCE, ..*job };
-        let cgroup = if job.accounted { new_cgroup(&mut ready.cgroups, &limited).ok() } else { None };
+        let cgroup = accounting_cgroup(&mut ready.cgroups, &limited);
         let config = LinuxConfig {
             args: job.args.iter().map(Into::into).collect(),
             memory_bytes,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use container::cgroup::Cgroup;
 use microvm::{Config, Launcher, Stderr};
 
-use super::native::new_cgroup;
+use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
 use super::{Backend, Details, Instance, Job};
 use crate::host::kvm;
@@ -60,8 +60,7 @@ impl Backend for MicroVm {
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
         // The guest's size is its limit; what the VMM needs on top must not make the cgroup kill it.
         let limited = Job { memory_bytes: job.memory_bytes + VMM_ALLOWANCE, ..*job };
-        let names = self.cgroups.as_mut().filter(|_| job.accounted);
-        let cgroup = names.and_then(|names| new_cgroup(names, &limited).ok());
+        let cgroup = self.cgroups.as_mut().and_then(|names| accounting_cgroup(names, &limited));
         let config = Config {
             stderr: Stderr::Null,
             args: job.args.iter().map(Into::into).collect(),

@@ -44,6 +44,12 @@ pub fn new_cgroup(names: &mut CgroupNames, job: &Job) -> Result<Cgroup> {
     Ok(Cgroup::create(&names.next_name(), &limits(job))?)
 }
 
+/// A new cgroup for a backend that needs none, where the job wants it accounted. A host without cgroups can still
+/// measure; the charge is then `unavailable`.
+pub fn accounting_cgroup(names: &mut CgroupNames, job: &Job) -> Option<Cgroup> {
+    if job.accounted { new_cgroup(names, job).ok() } else { None }
+}
+
 impl Instance for Native {
     fn stdout(&self) -> BorrowedFd<'_> {
         // Every spec here asks for the pipe.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use container::Spec;
 
-use super::native::{Native, new_cgroup};
+use super::native::{Native, accounting_cgroup};
 use super::{Backend, Details, Instance, Job};
 use crate::scratch::{CgroupNames, Scratch};
 
@@ -44,9 +44,7 @@ impl Backend for Process {
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
-        // A host without cgroups can still measure processes; their charge is then `unavailable`.
-        let names = self.cgroups.as_mut().filter(|_| job.accounted);
-        let cgroup = names.and_then(|names| new_cgroup(names, job).ok());
+        let cgroup = self.cgroups.as_mut().and_then(|names| accounting_cgroup(names, job));
         Native::start(Spec::process(agent), job, cgroup)
     }
 }

@@ -4,15 +4,12 @@
 //! Invariant: the archive lies in sealed memory, so that every machine started from it reads the same bytes.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-
-use crate::launcher::Error;
+use crate::launcher::{Error, sealed};
 
 /// Types of files (stat(2)), with the permissions they get here.
 const EXECUTABLE: u32 = 0o100_755;
@@ -51,12 +48,7 @@ impl Initramfs {
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Initramfs, Error> {
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let file = memfd_create(c"initramfs", flags).map_err(Error::host("memfd_create"))?;
-        let mut file = File::from(file);
-        file.write_all(bytes).map_err(|source| Error::Host { call: "write to a memfd", source })?;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::all())).map_err(Error::host("fcntl(F_ADD_SEALS)"))?;
-        Ok(Initramfs { file: Arc::new(file.into()), len: bytes.len() as u64 })
+        Ok(Initramfs { file: Arc::new(sealed(c"initramfs", bytes)?), len: bytes.len() as u64 })
     }
 
     /// Size in bytes.
@@ -114,6 +106,7 @@ impl Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
     use std::process::{Command, Stdio};
 

@@ -19,7 +19,7 @@ use super::kernel::{Kernel, Loaded};
 use super::layout::{CMDLINE, CMDLINE_ROOM};
 use super::{Error, acpi, cmdline, host_error};
 use crate::layout::PAGE_SIZE;
-use crate::vmm::machine::{create_vm, guest_ram, kvm_error, map_memory, open_kvm};
+use crate::vmm::machine::{create_vm, guest_ram, kvm_error, map_memory, open_kvm, set_msrs};
 
 /// What runs in the machine.
 #[derive(Debug)]
@@ -148,12 +148,7 @@ fn create_vcpus(kvm: &Kvm, vm: &VmFd, guest: &Guest<'_>, kernel: &Loaded) -> Res
             let vcpu = vm.create_vcpu(id.into()).map_err(kvm_error("KVM_CREATE_VCPU"))?;
             let cpuid = cpu::cpuid(&supported, id, topology)?;
             vcpu.set_cpuid2(&cpuid).map_err(kvm_error("KVM_SET_CPUID2"))?;
-            let msrs = cpu::msrs();
-            let count = vcpu.set_msrs(&msrs).map_err(kvm_error("KVM_SET_MSRS"))?;
-            if count != msrs.as_slice().len() {
-                // KVM stops at the first register it refuses and says how many it took.
-                Err(kvm_error("KVM_SET_MSRS")(kvm_ioctls::Error::new(libc::EINVAL)))?;
-            }
+            set_msrs(&vcpu, &cpu::msrs())?;
             let mut lapic = vcpu.get_lapic().map_err(kvm_error("KVM_GET_LAPIC"))?;
             cpu::local_pins(&mut lapic);
             vcpu.set_lapic(&lapic).map_err(kvm_error("KVM_SET_LAPIC"))?;

@@ -20,6 +20,7 @@ use vm_memory::GuestMemoryMmap;
 use super::devices::{Devices, Request};
 use super::machine::Machine;
 use super::{Error, host_error};
+use crate::instance::poll_timeout;
 use crate::report::{End, Outcome, Part, Phase, Report};
 use crate::vmm::exits::internal_error;
 use crate::vmm::machine::{now, standard_stream};
@@ -108,7 +109,9 @@ impl Shared {
             };
             match request {
                 Request::None => {}
-                Request::UserSpace => self.stamp("kernel"),
+                Request::UserSpace => {
+                    self.stamp("kernel");
+                }
                 Request::Ready => self.announce(),
                 Request::Status(status) => *lock(&self.status) = Some(status),
                 Request::Reset => break Outcome::Reset,
@@ -117,21 +120,22 @@ impl Shared {
         self.end(outcome)
     }
 
-    /// Ends a phase, the first time that this is said.
-    fn stamp(&self, name: &str) {
+    /// Ends a phase, the first time that this is said; returns whether it was.
+    fn stamp(&self, name: &str) -> bool {
         let end_ns = now(ClockId::CLOCK_MONOTONIC).unwrap_or_default();
         let mut report = lock(&self.report);
-        if report.phases.iter().all(|phase| phase.name != name) {
+        let is_first = report.phases.iter().all(|phase| phase.name != name);
+        if is_first {
             report.phases.push(Phase { name: name.to_owned(), end_ns });
         }
+        is_first
     }
 
     /// Init is ready: says so to the reader of the output first, then to the launcher.
     fn announce(&self) {
-        if lock(&self.report).phases.iter().any(|phase| phase.name == "init") {
+        if !self.stamp("init") {
             return;
         }
-        self.stamp("init");
         self.devices.announce(READY);
         if let Some(sink) = lock(&self.sink).as_mut() {
             // A launcher that has gone does not read it, and the guest may go on.
@@ -163,7 +167,7 @@ impl Shared {
             if room > 0 {
                 fds.push(PollFd::new(stdin, PollFlags::POLLIN));
             }
-            match poll(&mut fds, timeout(pause)) {
+            match poll(&mut fds, pause.map_or(PollTimeout::NONE, poll_timeout)) {
                 Ok(0) | Err(nix::Error::EINTR) => continue,
                 Ok(_) => {}
                 Err(errno) => self.end(Outcome::VmmError(format!("poll failed: {errno}"))),
@@ -223,13 +227,6 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Rounded up: poll counts milliseconds, and 0 would spin.
-fn timeout(pause: Option<Duration>) -> PollTimeout {
-    pause.map_or(PollTimeout::NONE, |pause| {
-        PollTimeout::try_from(pause + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-    })
 }
 
 /// Nothing here panics with a lock held; if it did, the values would still be sound.

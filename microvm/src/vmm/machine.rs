@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use kvm_bindings::{KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
+use kvm_bindings::{KVM_MAX_CPUID_ENTRIES, Msrs, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 use linux_loader::loader::{Elf, KernelLoader};
 use nix::time::{ClockId, clock_gettime};
@@ -179,8 +179,12 @@ pub(crate) fn set_registers(
     regs::system(&mut sregs, ring, xsave);
     vcpu.set_sregs(&sregs).map_err(kvm_error("KVM_SET_SREGS"))?;
     vcpu.set_regs(&regs::general(entry, stack_pointer)).map_err(kvm_error("KVM_SET_REGS"))?;
-    let msrs = msr::syscall_msrs();
-    let count = vcpu.set_msrs(&msrs).map_err(kvm_error("KVM_SET_MSRS"))?;
+    set_msrs(vcpu, &msr::syscall_msrs())
+}
+
+/// Sets all of these model-specific registers, or fails.
+pub(crate) fn set_msrs(vcpu: &VcpuFd, msrs: &Msrs) -> Result<(), Error> {
+    let count = vcpu.set_msrs(msrs).map_err(kvm_error("KVM_SET_MSRS"))?;
     if count != msrs.as_slice().len() {
         // KVM stops at the first register it refuses and says how many it took.
         return Err(Error::Kvm { call: "KVM_SET_MSRS", source: kvm_ioctls::Error::new(libc::EINVAL) });
