@@ -88,7 +88,7 @@ fn a_guest_that_prints_without_end_is_stopped_at_its_deadline_and_its_last_lines
         return;
     }
     let code = [print("one line\r\n"), repeat(&print("y\n"))].concat();
-    let (output, exit) = run(&code, Duration::from_secs(2));
+    let (output, exit) = run(&code, Duration::from_secs(4));
     assert_eq!((output.as_str(), &exit.outcome), ("", &Outcome::Deadline));
     assert!(exit.console.len() <= 30 && exit.console.iter().any(|line| line == "y"), "{:?}", exit.console);
 }

@@ -4,8 +4,10 @@
 //! however wide it is; only a full pipe of the instance's output makes the guest wait.
 
 use std::io::{self, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use vm_superio::serial::NoEvents;
 use vm_superio::{Serial, Trigger};
@@ -183,15 +185,34 @@ impl<C: Write, A: Write> Devices<C, A> {
         }
     }
 
-    /// Passes on what is gathered and returns the console's last lines. A device that a vCPU holds, because it waits
+    /// Passes on what is gathered and returns the console's last lines. A device that a vCPU keeps, because it waits
     /// for a reader, is left alone.
     pub fn finish(&self) -> Vec<String> {
-        if let Ok(mut uart) = self.agent.try_lock() {
+        if let Some(mut uart) = unless_kept(&self.agent) {
             let _ = uart.writer_mut().finish();
         }
-        let Ok(mut uart) = self.console.try_lock() else { return Vec::new() };
+        let Some(mut uart) = unless_kept(&self.console) else { return Vec::new() };
         let _ = uart.writer_mut().finish();
         uart.writer_mut().last_lines()
+    }
+}
+
+/// Longer than any access to a device takes that does not wait for a reader.
+const KEPT: Duration = Duration::from_millis(200);
+
+/// The device, as soon as nobody is at it. A vCPU may have been interrupted in the middle of an access, which then
+/// ends soon; one that waits for a reader may never end.
+fn unless_kept<T>(device: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let until = Instant::now() + KEPT;
+    loop {
+        match device.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(1))
+            }
+            Err(TryLockError::WouldBlock) => return None,
+        }
     }
 }
 
@@ -212,6 +233,26 @@ mod tests {
     fn output(devices: &Devices<io::Sink, Vec<u8>>) -> String {
         devices.finish();
         format!("{:?}", devices.agent.lock().unwrap().writer())
+    }
+
+    #[test]
+    fn a_console_in_use_for_a_moment_is_waited_for_and_one_that_is_kept_is_not() {
+        let devices = devices();
+        for byte in b"last words\n" {
+            devices.write(CONSOLE, &[*byte]);
+        }
+        for (held, expected) in [(KEPT / 10, vec!["last words".to_owned()]), (KEPT * 4, Vec::new())] {
+            let (taken, waited) = std::sync::mpsc::channel();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _guard = devices.console.lock().unwrap();
+                    taken.send(()).unwrap();
+                    thread::sleep(held);
+                });
+                waited.recv().unwrap();
+                assert_eq!(devices.finish(), expected);
+            });
+        }
     }
 
     #[test]
