@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+/// A regression was found.
+pub const REGRESSED: u8 = 1;
 /// Wrong usage or bad input.
 pub const BAD_INPUT: u8 = 2;
 /// A required backend could not run.
@@ -14,6 +16,8 @@ pub const INTERRUPTED: u8 = 130;
 pub enum Outcome {
     /// All went well.
     Fine,
+    /// Something got worse.
+    Regressed,
     /// A signal ended it early.
     Interrupted,
 }
@@ -22,6 +26,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Fine => ExitCode::SUCCESS,
+            Outcome::Regressed => ExitCode::from(REGRESSED),
             Outcome::Interrupted => ExitCode::from(INTERRUPTED),
         }
     }
