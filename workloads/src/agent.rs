@@ -5,7 +5,8 @@
 //! start-up cost is the kernel's and nothing else, and so that it runs on the few system calls of a
 //! unikernel.
 //!
-//! Invariant: READY is the first system call, except in a Linux guest of which the agent is `/init`.
+//! Invariant: READY is the first system call, except in a Linux guest of which the agent is `/init`, and except where a
+//! test asks for a delay.
 
 #![no_std]
 #![no_main]
@@ -13,6 +14,7 @@
 #[expect(dead_code, reason = "the agent only looks up names; the descriptions are for the library")]
 mod catalogue;
 mod command;
+mod delay;
 mod events;
 mod init;
 mod intrinsics;

@@ -1,13 +1,14 @@
 //! The agent's `main`: READY, then the command line, then the workload.
 //!
-//! Invariant: the first act is saying READY, before the command line is looked at; it is the end of startup.
+//! Invariant: the first act is saying READY, before the command line is looked at; it is the end of startup. Only a
+//! test that asks for it puts a delay before (`delay.rs`).
 //! How it is said is a matter of `init.rs` in a Linux guest, and a line on standard output everywhere else.
 
 use core::fmt;
 
 use crate::{
     catalogue::{self, Workload},
-    events, init,
+    delay, events, init,
     meter::{MAX_BATCHES, Meter},
     sys::{STDOUT, stack::InitialStack},
 };
@@ -31,6 +32,12 @@ pub unsafe fn enter(stack: *const usize) -> i32 {
     // A child of the execve workload has the standard output of a running measurement, and no business there.
     if stack.is_re_execution() {
         return SUCCESS;
+    }
+    if let Err(error) = delay::wait(&stack) {
+        // In place of READY, so that whoever waits for that says it; in a Linux guest this is still the console. If it
+        // cannot be written, the exit status is left.
+        let _ = events::error(STDOUT, format_args!("{error}"));
+        return USAGE;
     }
     let on_line = init::is_init(&stack);
     let begun = if on_line { init::begin(&stack) } else { events::ready(STDOUT).map_err(drop) };

@@ -12,6 +12,8 @@
 //! and it reports on standard output in the lines of [`protocol`]. Its exit status is 0 after a result or a
 //! skip, 1 after an error, 2 for a command line it does not understand.
 //!
+//! For tests only, the environment variable [`TEST_DELAY`] makes it wait before READY: see `delay.rs`.
+//!
 //! As `/init` of a Linux guest it does the same over a serial line and ends by a restart: see `init.rs`.
 //!
 //! This library compiles the agent's own modules too (all but its entry point), so that the functions that
@@ -23,6 +25,7 @@
 mod catalogue;
 #[expect(dead_code, reason = "the agent's main: the library only compiles and tests it")]
 mod command;
+mod delay;
 mod events;
 #[expect(dead_code, reason = "only the agent is ever /init of a guest")]
 mod init;
@@ -32,6 +35,7 @@ mod sys;
 mod work;
 
 pub use catalogue::{CATALOGUE, Group, Workload, Yields, find};
+pub use delay::{LONGEST_NS as LONGEST_TEST_DELAY_NS, VARIABLE as TEST_DELAY};
 
 /// The agent: a static, position-dependent ELF for x86-64 Linux that needs nothing but the system calls it
 /// measures.

@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{LazyLock, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use workloads::{
@@ -193,6 +193,21 @@ fn an_agent_without_a_listener_ends() {
 fn the_variable_of_a_guest_changes_nothing_for_a_process_that_is_not_the_first() {
     let (status, output) = run(agent(&["noop"]).env("BENCH_DOORBELL", "1712"));
     assert_eq!((status.code(), output.as_slice()), (Some(0), &b"ready\n"[..]));
+}
+
+#[test]
+fn a_delay_for_tests_comes_before_ready() {
+    let begun = Instant::now();
+    let (status, events) = events(agent(&["identity"]).env(workloads::TEST_DELAY, "20000000"));
+    assert!(begun.elapsed() >= Duration::from_millis(20));
+    assert_eq!((status, &events[0]), (Some(0), &Event::Ready));
+}
+
+#[test]
+fn a_senseless_delay_is_an_error_instead_of_ready() {
+    let (status, output) = run(agent(&["noop"]).env(workloads::TEST_DELAY, "soon"));
+    assert_eq!(status.code(), Some(2));
+    assert!(output.starts_with(b"error BENCH_TEST_DELAY wants"), "{}", output.escape_ascii());
 }
 
 #[test]
