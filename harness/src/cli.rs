@@ -157,6 +157,10 @@ pub struct RunArgs {
     /// Fail with status 3 if this backend cannot run here; may be given more than once.
     #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
     pub require: Vec<String>,
+
+    /// Take turns with another run, led over standard input by this version of the protocol of `bench ab`.
+    #[arg(long, value_name = "VERSION", hide = true)]
+    pub turns: Option<u32>,
 }
 
 /// An experiment, as typed.

@@ -38,7 +38,8 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
 
 fn ask(rig: &Rig, backend: &mut dyn Backend, workload: &str) -> Result<Vec<(String, String)>, TrialError> {
     const WANTED: &str = "facts";
-    let job = Job { args: &[workload], memory_bytes: 32 * MIB, accounted: true, deadline: Some(LIMIT) };
+    let (args, deadline) = (&[workload], Some(LIMIT));
+    let job = Job { args, env: &[], memory_bytes: 32 * MIB, accounted: true, deadline };
     let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
     let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
     let ready = follower.ready(&*instance);

@@ -8,6 +8,8 @@ use results::stats::Rng;
 use results::{BackendStatus, Experiment, Journal, Key, Status};
 use workloads::Workload;
 
+use crate::ab::protocol::Standing;
+use crate::ab::turns::Turns;
 use crate::backend::Backend;
 use crate::experiment::{Finding, Plan, Rig, plan};
 use crate::preset::Preset;
@@ -51,6 +53,8 @@ pub struct Executor<'a> {
     pub journal: &'a mut Journal,
     /// Where the user looks.
     pub progress: &'a mut Progress,
+    /// Who says what comes when, if another run takes turns with this one.
+    pub turns: Option<&'a mut Turns>,
 }
 
 /// Whether something asked the run to end early.
@@ -64,22 +68,23 @@ pub enum Course {
 
 impl Executor<'_> {
     /// Runs the experiments in order, sharing the time budget out; what one leaves unused, the
-    /// later ones get.
+    /// later ones get. The turns of another run do not count.
     pub fn run(&mut self, experiments: &[Experiment], contestants: &mut [Contestant]) -> Result<Course> {
         let plans: Vec<_> = experiments.iter().map(|&experiment| plan(experiment)).collect();
-        let started = Instant::now();
+        let mut started = Instant::now();
         for (index, plan) in plans.iter().enumerate() {
             let shares: f64 = plans[index..].iter().map(|plan| plan.share()).sum();
             let left = self.preset.budget.saturating_sub(started.elapsed());
-            let clock = Clock {
+            let mut clock = Clock {
                 started,
                 experiment: Instant::now(),
                 budget: left.mul_f64(plan.share() / shares),
                 total: self.preset.budget,
             };
-            if self.experiment(plan.as_ref(), contestants, &clock)? == Course::Interrupted {
+            if self.experiment(plan.as_ref(), contestants, &mut clock)? == Course::Interrupted {
                 return Ok(Course::Interrupted);
             }
+            started = clock.started;
         }
         Ok(Course::Ended)
     }
@@ -88,7 +93,7 @@ impl Executor<'_> {
         &mut self,
         plan: &dyn Plan,
         contestants: &mut [Contestant],
-        clock: &Clock,
+        clock: &mut Clock,
     ) -> Result<Course> {
         let mut workloads = plan.workloads();
         if !self.wanted.is_empty() {
@@ -102,26 +107,42 @@ impl Executor<'_> {
         }
         let mut cells: Vec<Vec<Cell>> =
             workloads.iter().map(|_| contestants.iter().map(|_| Cell::default()).collect()).collect();
-        if self.warm_up(plan, workloads[0], &backends, contestants) == Course::Interrupted {
+        if self.turn(plan.id(), 0, workloads[0], clock)? == Course::Interrupted
+            || self.warm_up(plan, workloads[0], &backends, contestants) == Course::Interrupted
+        {
             return Ok(Course::Interrupted);
         }
         // Each experiment has a sequence of its own, so that leaving one out does not change another.
         let mut rng = Rng::new(self.seed ^ (plan.id() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let stopping = self.preset.stopping;
         let mut blocks = 0;
-        while stopping.goes_on(blocks, clock.experiment.elapsed(), clock.budget) {
-            let open: Vec<usize> =
-                (0..workloads.len()).filter(|&w| self.is_open(&cells[w], &backends, stopping)).collect();
+        loop {
+            let goes_on = stopping.goes_on(blocks, clock.experiment.elapsed(), clock.budget);
+            let mut open: Vec<usize> = (0..workloads.len())
+                .filter(|&w| goes_on && self.is_open(&cells[w], &backends, stopping))
+                .collect();
+            if self.agree(plan.id(), blocks, &workloads, &mut open, clock)? == Course::Interrupted {
+                return Ok(Course::Interrupted);
+            }
             if open.is_empty() {
                 break;
             }
+            let mut at = None;
             for (w, b) in block(&mut rng, &open, &backends) {
+                if at.replace(w) != Some(w)
+                    && self.turn(plan.id(), blocks, workloads[w], clock)? == Course::Interrupted
+                {
+                    return Ok(Course::Interrupted);
+                }
                 if cells[w][b].over {
                     continue;
                 }
                 let backend = contestants[b].backend.as_mut();
                 self.show(plan.id(), blocks, workloads[w], backend.name(), clock);
-                let result = plan.trial(&self.rig, backend, workloads[w]);
+                let mut result = plan.trial(&self.rig, backend, workloads[w]);
+                if let (Ok(Finding::Observed(_, flags)), Some(flag)) = (&mut result, backend.flag()) {
+                    flags.push(flag.to_owned());
+                }
                 let primary = (plan.primary(workloads[w]), result);
                 let course =
                     self.record(plan, workloads[w], backend.name(), primary, blocks, &mut cells[w][b])?;
@@ -135,6 +156,52 @@ impl Executor<'_> {
         for (w, b) in (0..workloads.len()).flat_map(|w| backends.iter().map(move |&b| (w, b))) {
             self.conclude(plan, workloads[w], contestants[b].backend.name(), &cells[w][b])?;
         }
+        Ok(Course::Ended)
+    }
+
+    /// Waits until the other run, if there is one, does not measure.
+    fn turn(
+        &mut self,
+        experiment: Experiment,
+        block: u32,
+        workload: &Workload,
+        clock: &mut Clock,
+    ) -> Result<Course> {
+        let Some(turns) = &mut self.turns else { return Ok(Course::Ended) };
+        let stopping = self.preset.stopping;
+        let standing = Standing {
+            experiment,
+            block,
+            most_blocks: stopping.max_blocks,
+            workload: workload.name.to_owned(),
+            done: clock.done(block, stopping),
+            left_s: clock.left(block, stopping).as_secs_f64(),
+        };
+        let asked = Instant::now();
+        let granted = turns.turn(self.rig.interrupt, standing)?;
+        clock.leave_out(asked.elapsed());
+        // This thread has slept.
+        self.rig.settle();
+        Ok(granted.map_or(Course::Interrupted, |()| Course::Ended))
+    }
+
+    /// Makes the workloads of a block those that both runs do, if there are two.
+    fn agree(
+        &mut self,
+        experiment: Experiment,
+        block: u32,
+        workloads: &[&Workload],
+        open: &mut Vec<usize>,
+        clock: &mut Clock,
+    ) -> Result<Course> {
+        let Some(turns) = &mut self.turns else { return Ok(Course::Ended) };
+        let wanted: Vec<&str> = open.iter().map(|&w| workloads[w].name).collect();
+        let asked = Instant::now();
+        let agreed = turns.block(self.rig.interrupt, experiment, block, &wanted)?;
+        clock.leave_out(asked.elapsed());
+        let Some(names) = agreed else { return Ok(Course::Interrupted) };
+        // In the order given: with the same seed, both runs then draw the same order.
+        *open = names.iter().filter_map(|name| workloads.iter().position(|w| w.name == name)).collect();
         Ok(Course::Ended)
     }
 
@@ -258,6 +325,12 @@ struct Clock {
 }
 
 impl Clock {
+    /// Takes time out that was spent waiting for the other run.
+    fn leave_out(&mut self, waited: Duration) {
+        self.started += waited;
+        self.experiment += waited;
+    }
+
     /// How long the rest may take: the rest of the budget, or less if the blocks run out first, or more if the
     /// least number of blocks is not reached in it.
     fn left(&self, blocks: u32, stopping: Stopping) -> Duration {

@@ -5,6 +5,7 @@
 //! `execute` carries it out into the journal, `kernel` finds what Linux guests boot, `command` holds
 //! the subcommands. Measuring never prints; rendering never measures.
 
+pub mod ab;
 pub mod arrange;
 pub mod backend;
 pub mod cli;

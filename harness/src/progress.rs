@@ -39,6 +39,8 @@ pub enum Progress {
         /// What the last line was about, and when it was written.
         last: Option<(Experiment, Instant)>,
     },
+    /// Nowhere: somebody else shows it.
+    Off,
 }
 
 impl Progress {
@@ -75,6 +77,7 @@ impl Progress {
                     *last = Some((*experiment, Instant::now()));
                 }
             }
+            Self::Off => {}
         }
     }
 
@@ -82,7 +85,7 @@ impl Progress {
     pub fn note(&self, text: &str) {
         match self {
             Self::Bar(bar) => bar.suspend(|| note(text)),
-            Self::Lines { .. } => note(text),
+            Self::Lines { .. } | Self::Off => note(text),
         }
     }
 

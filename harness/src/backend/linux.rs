@@ -91,6 +91,8 @@ impl Backend for LinuxVm {
         let cgroup = accounting_cgroup(&mut ready.cgroups, &limited);
         let config = LinuxConfig {
             args: job.args.iter().map(Into::into).collect(),
+            // The kernel hands assignments that mean nothing to it to init as environment.
+            extra_cmdline: assignments(job),
             memory_bytes,
             hide_cx16: ready.hide_cx16,
             deadline: job.deadline,
@@ -99,6 +101,11 @@ impl Backend for LinuxVm {
         };
         Ok(Box::new(Vm::with_linux(ready.launcher.start_linux(&config)?, cgroup)))
     }
+}
+
+/// The environment as words of a kernel's command line.
+fn assignments(job: &Job) -> String {
+    job.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 fn details(kernel: &kernel::Kernel, kvm: &str) -> Details {

@@ -64,6 +64,7 @@ impl Backend for MicroVm {
         let config = Config {
             stderr: Stderr::Null,
             args: job.args.iter().map(Into::into).collect(),
+            env: job.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             memory_bytes: job.memory_bytes,
             deadline: job.deadline,
             cgroup_procs: cgroup.as_ref().map(Cgroup::join_files).unwrap_or_default(),

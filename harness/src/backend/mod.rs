@@ -4,6 +4,7 @@
 //! Times are `CLOCK_MONOTONIC` nanoseconds of the host, sizes are bytes.
 
 mod container;
+pub mod delayed;
 mod footprint;
 mod linux;
 mod microvm;
@@ -29,6 +30,8 @@ pub type Details = BTreeMap<String, String>;
 pub struct Job<'a> {
     /// Arguments of the agent: the workload's name and its options.
     pub args: &'a [&'a str],
+    /// Its whole environment: names and values.
+    pub env: &'a [(&'a str, &'a str)],
     /// Memory limit: the guest's size, the cgroup's limit.
     pub memory_bytes: u64,
     /// Whether the instance must sit in a cgroup of its own even if the backend needs none, so that
@@ -72,6 +75,11 @@ pub trait Backend {
     /// Whether it has something to say in this experiment when nobody asked for it by name.
     fn joins(&self, _experiment: Experiment) -> bool {
         true
+    }
+
+    /// What marks every one of its samples, if anything does.
+    fn flag(&self) -> Option<&'static str> {
+        None
     }
 }
 

@@ -33,6 +33,7 @@ impl Native {
     pub fn start(mut spec: container::Spec, job: &Job, cgroup: Option<Cgroup>) -> Result<Box<dyn Instance>> {
         let created_ns = now_ns();
         spec.args = job.args.iter().map(Into::into).collect();
+        spec.env = job.env.iter().map(|(name, value)| format!("{name}={value}").into()).collect();
         spec.stderr = container::Stdio::Null;
         spec.cgroup = cgroup.as_ref().map(Cgroup::join);
         Ok(Box::new(Self { instance: container::start(&spec)?, cgroup, created_ns }))

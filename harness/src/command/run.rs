@@ -10,8 +10,9 @@ use results::{
     Backend as BackendRecord, BackendStatus, Config, Experiment, Journal, Run, RunState, SCHEMA_VERSION, Tool,
 };
 
+use crate::ab::turns::{Common, Turns};
 use crate::arrange::arrange;
-use crate::backend;
+use crate::backend::{self, delayed::Delay};
 use crate::cli::{PinChoice, RunArgs};
 use crate::evidence;
 use crate::execute::{Contestant, Course, Executor, verdict};
@@ -29,8 +30,11 @@ use crate::{select, table};
 
 /// Measures `experiments` as `args` say, and writes results and report.
 pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
-    let experiments = in_order(experiments);
+    // First of all, so that the leader soon knows whom it has to do with.
+    let mut turns = args.turns.map(Turns::greet).transpose()?;
+    let mut experiments = in_order(experiments);
     check_names(args)?;
+    let delay = Delay::from_environment()?;
     let preset = Preset::of(args);
     let pin = match args.pin {
         Some(PinChoice::None) => Pin::none()?,
@@ -45,9 +49,11 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     let interrupt = Interrupt::install()?;
     sweep();
 
-    let (contestants, records) = contestants(args);
+    if let Some(delay) = &delay {
+        note(&delay.to_string());
+    }
+    let (mut contestants, records) = contestants(args, delay.as_ref());
     require(args, &records)?;
-    let mut contestants = contestants;
     let header = header(&experiments, args, &preset, &pin, records);
     let folder = RunFolder::create(&args.out, &header.run_id)?;
     let scratch = Scratch::create()?;
@@ -55,16 +61,34 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     let mut course = Course::Interrupted;
     contestants.retain_mut(|contestant| prepared(contestant, &scratch, &header, &mut journal));
     if !interrupt.is_raised() {
-        let mut progress = Progress::on_stderr();
+        let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
         let rig = Rig { pin, interrupt: &interrupt };
         evidence::gather(&rig, &mut contestants, &mut journal)?;
-        let seed = header.config.seed;
-        let wanted = &args.workloads;
-        let journal = &mut journal;
-        let mut executor = Executor { rig, preset: &preset, wanted, seed, journal, progress: &mut progress };
-        let result = executor.run(&experiments, &mut contestants);
-        progress.finish();
-        course = result?;
+        let goes_on = match &mut turns {
+            Some(turns) => {
+                let backends: Vec<&str> = contestants.iter().map(|of| of.backend.name()).collect();
+                let common = turns.ready(&interrupt, &header.run_id, &experiments, &backends)?;
+                if let Some(common) = &common {
+                    restrict(common, &mut experiments, &mut contestants, &mut journal)?;
+                }
+                common.is_some()
+            }
+            None => true,
+        };
+        if goes_on {
+            let mut executor = Executor {
+                rig,
+                preset: &preset,
+                wanted: &args.workloads,
+                seed: header.config.seed,
+                journal: &mut journal,
+                progress: &mut progress,
+                turns: turns.as_mut(),
+            };
+            let result = executor.run(&experiments, &mut contestants);
+            progress.finish();
+            course = result?;
+        }
     }
     // Rendering is free to use every CPU again.
     pin.leave()?;
@@ -140,10 +164,14 @@ fn sweep() {
 }
 
 /// The chosen backends that this host can run, and the record of all chosen ones.
-fn contestants(args: &RunArgs) -> (Vec<Contestant>, Vec<BackendRecord>) {
+fn contestants(args: &RunArgs, delay: Option<&Delay>) -> (Vec<Contestant>, Vec<BackendRecord>) {
     let mut contestants = Vec::new();
     let mut records = Vec::new();
     for backend in backend::all(&backend::Options { kernel: args.kernel.clone() }) {
+        let backend = match delay {
+            Some(delay) => delay.apply(backend),
+            None => backend,
+        };
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
         let asked_for = named(&args.backends) || named(&args.require);
         let forced = named(&args.force_backend);
@@ -170,6 +198,27 @@ fn contestants(args: &RunArgs) -> (Vec<Contestant>, Vec<BackendRecord>) {
         }
     }
     (contestants, records)
+}
+
+/// Leaves out what the other run of a pair cannot measure, and puts the backends into the order of both.
+fn restrict(
+    common: &Common,
+    experiments: &mut Vec<Experiment>,
+    contestants: &mut Vec<Contestant>,
+    journal: &mut Journal,
+) -> Result<()> {
+    experiments.retain(|experiment| common.experiments.contains(&experiment.to_string()));
+    let place = |backend: &str| common.backends.iter().position(|name| name == backend);
+    for contestant in contestants.iter().filter(|contestant| place(contestant.backend.name()).is_none()) {
+        let record = journal.run().backend(contestant.backend.name()).cloned();
+        if let Some(record) = record {
+            let reason = Some("left out: the other build cannot run it".to_owned());
+            journal.backend(&BackendRecord { status: BackendStatus::Unavailable, reason, ..record })?;
+        }
+    }
+    contestants.retain(|contestant| place(contestant.backend.name()).is_some());
+    contestants.sort_by_key(|contestant| place(contestant.backend.name()));
+    Ok(())
 }
 
 /// One-time work of a backend. One that breaks here fails alone.

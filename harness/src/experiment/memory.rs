@@ -78,7 +78,7 @@ impl Memory {
         accounted: bool,
     ) -> Result<Box<dyn Instance>, TrialError> {
         let (args, memory_bytes) = (&[workload.name], self.memory_bytes());
-        let job = Job { args, memory_bytes, accounted, deadline: None };
+        let job = Job { args, env: &[], memory_bytes, accounted, deadline: None };
         let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
         let ready = Follower::new(rig.interrupt, LIMIT).ready(&*instance);
         explain(ready, &mut *instance)?;

@@ -50,6 +50,7 @@ impl Plan for Startup {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let job = Job {
             args: &[workload.name],
+            env: &[],
             memory_bytes: self.memory_bytes(),
             accounted: false,
             deadline: Some(LIMIT),

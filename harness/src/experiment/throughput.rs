@@ -84,7 +84,7 @@ impl Plan for Throughput {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let args = [workload.name, ARGS[0], ARGS[1], ARGS[2], ARGS[3]];
         let deadline = Some(LIMIT);
-        let job = Job { args: &args, memory_bytes: self.memory_bytes, accounted: true, deadline };
+        let job = Job { args: &args, env: &[], memory_bytes: self.memory_bytes, accounted: true, deadline };
         let watch = rig.watch();
         let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
 
