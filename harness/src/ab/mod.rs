@@ -5,5 +5,12 @@
 //! that both do the same blocks of the same cells, and that only one of them does anything at any time; the other one
 //! sleeps in `poll`. Block k of one stands beside block k of the other in time, which is what makes them pairs.
 
+mod error;
+mod lead;
 pub mod protocol;
+mod side;
 pub mod turns;
+
+pub use error::{AbError, Who};
+pub use lead::Lead;
+pub use side::Side;

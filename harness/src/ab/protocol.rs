@@ -22,7 +22,7 @@ const MAX_LINE: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// It knows the protocol: the first act. It prepares its backends, unasked.
+    /// It knows the protocol: the first act. It waits for [`Reply::Go`] to prepare its backends.
     Hello,
     /// It has prepared and waits for [`Reply::Begin`].
     Ready {

@@ -33,8 +33,8 @@ pub struct Common {
 }
 
 impl Turns {
-    /// Greets the leader at the other end of standard input.
-    pub fn greet(version: u32) -> Result<Self> {
+    /// Greets the leader at the other end of standard input, and waits for leave to prepare. `None` if it is to end.
+    pub fn greet(version: u32, interrupt: &Interrupt) -> Result<Option<Self>> {
         if version != VERSION {
             bail!(
                 "asked for version {version} of the protocol of `bench ab`, but this build speaks version {VERSION}: compare builds that are closer"
@@ -44,9 +44,8 @@ impl Turns {
         prctl::set_pdeathsig(Signal::SIGTERM).context("ask to be told of the leader's death")?;
         let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         stream.peer_addr().context("--turns is for `bench ab`, which leads a run over its standard input")?;
-        let mut link = Link::new(stream);
-        link.send(&Request::Hello).context("greet `bench ab`")?;
-        Ok(Self { link })
+        let mut turns = Self { link: Link::new(stream) };
+        Ok(turns.ask(interrupt, &Request::Hello, go)?.map(|()| turns))
     }
 
     /// Says what this run would measure. `None` if it is to end.
@@ -85,7 +84,7 @@ impl Turns {
 
     /// Waits until the other run does not measure. `None` if this one is to end.
     pub fn turn(&mut self, interrupt: &Interrupt, standing: Standing) -> Result<Option<()>> {
-        self.ask(interrupt, &Request::Turn(standing), |reply| matches!(reply, Reply::Go).then_some(()))
+        self.ask(interrupt, &Request::Turn(standing), go)
     }
 
     /// Sends a request and sleeps until its reply comes.
@@ -122,6 +121,10 @@ impl Turns {
             None => bail!("`bench ab` gave an answer to another question: compare builds that are closer"),
         }
     }
+}
+
+fn go(reply: Reply) -> Option<()> {
+    matches!(reply, Reply::Go).then_some(())
 }
 
 fn without_leader<T>(why: &str) -> Option<T> {

@@ -31,7 +31,14 @@ use crate::{select, table};
 /// Measures `experiments` as `args` say, and writes results and report.
 pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     // First of all, so that the leader soon knows whom it has to do with.
-    let mut turns = args.turns.map(Turns::greet).transpose()?;
+    let interrupt = Interrupt::install()?;
+    let mut turns = match args.turns {
+        Some(version) => match Turns::greet(version, &interrupt)? {
+            Some(turns) => Some(turns),
+            None => return Ok(Outcome::Interrupted),
+        },
+        None => None,
+    };
     let mut experiments = in_order(experiments);
     check_names(args)?;
     let delay = Delay::from_environment()?;
@@ -46,7 +53,6 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
         // Named by the user, so a bad one is wrong usage and not a backend that cannot run here.
         kernel::choose(Some(path))?;
     }
-    let interrupt = Interrupt::install()?;
     sweep();
 
     if let Some(delay) = &delay {
