@@ -13,6 +13,7 @@ mod load;
 mod metric;
 mod model;
 mod schema;
+pub mod compare;
 pub mod stats;
 
 pub use check::{Invalid, Problem};

@@ -155,6 +155,13 @@ impl<'a> Lead<'a> {
     }
 }
 
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        // Both at once, before either is waited for.
+        self.sides.iter_mut().for_each(Side::ask_to_end);
+    }
+}
+
 /// What a side says when it is ready.
 struct Ready {
     run_id: String,

@@ -42,6 +42,7 @@ pub struct Side {
     /// What stderr said last.
     last: VecDeque<String>,
     has_greeted: bool,
+    asked_to_end: bool,
     ended: Option<ExitStatus>,
 }
 
@@ -60,7 +61,8 @@ impl Side {
         match started() {
             Ok((child, link, stderr)) => {
                 let (line, last) = (Vec::new(), VecDeque::new());
-                Ok(Self { who, child, link, stderr, line, last, has_greeted: false, ended: None })
+                let (has_greeted, asked_to_end, ended) = (false, false, None);
+                Ok(Self { who, child, link, stderr, line, last, has_greeted, asked_to_end, ended })
             }
             Err(source) => Err(AbError::Start { who, source }),
         }
@@ -104,6 +106,15 @@ impl Side {
             // Its end is told, with the reason, by the next request.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             sent => sent.map_err(|source| AbError::Io { who: self.who.clone(), source }),
+        }
+    }
+
+    /// Asks it to save what it has and to end, without waiting for that.
+    pub fn ask_to_end(&mut self) {
+        // A second signal would end it before it has saved anything.
+        if self.ended.is_none() && !self.asked_to_end {
+            self.asked_to_end = true;
+            self.signal(Signal::SIGINT);
         }
     }
 
@@ -165,7 +176,10 @@ impl Side {
         if text.is_empty() {
             return;
         }
-        said(&format!("{}: {text}", self.who.name));
+        // Who has not greeted may be any program, and an error ends a run: it is told with that end.
+        if self.has_greeted && !text.starts_with("error: ") {
+            said(&format!("{}: {text}", self.who.name));
+        }
         if self.last.len() == QUOTED_LINES {
             self.last.pop_front();
         }
@@ -199,7 +213,7 @@ impl Side {
         let quoted: Vec<&str> = self.last.iter().map(String::as_str).collect();
         let said = match quoted.as_slice() {
             [] => "without a word".to_owned(),
-            quoted => format!("and said: {}", quoted.join(" / ")),
+            quoted => format!("and said: {}", quoted.join(" / ").trim_end_matches('.')),
         };
         let (who, how) = (self.who.clone(), format!("ended with {status}, {said}"));
         Err(match status.code() {
@@ -222,7 +236,7 @@ impl Side {
 impl Drop for Side {
     fn drop(&mut self) {
         if self.ended.is_none() {
-            self.signal(Signal::SIGINT);
+            self.ask_to_end();
             if let Err(error) = self.reap() {
                 tracing::warn!("{} cannot be reaped: {error}", self.who);
             }

@@ -1,17 +1,29 @@
-//! Robust statistics over the samples of a run: medians, bootstrap intervals, paired ratios.
+//! Robust statistics: medians, bootstrap intervals and paired ratios of a run's samples, rank tests, shifts and change
+//! points of several runs.
 //!
 //! Results have the unit of their input. Invariant: nothing here panics, and nothing invents a number: an empty
 //! input or one with a non-finite value gives `None` (or an empty curve).
 
 mod bootstrap;
+mod changes;
+mod discovery;
+mod normal;
+mod ranks;
 mod ratio;
 mod rng;
+mod shift;
 mod slope;
+mod tests_of_ranks;
 
 pub use bootstrap::{Estimate, bootstrap_median};
+pub use changes::change_points;
+pub use discovery::benjamini_hochberg;
+pub use normal::{normal_cdf, normal_quantile};
 pub use ratio::paired_ratio;
 pub use rng::Rng;
+pub use shift::{Shift, hodges_lehmann, hodges_lehmann_shift};
 pub use slope::slope;
+pub use tests_of_ranks::{Test, mann_whitney, wilcoxon_signed_rank};
 
 /// The samples in ascending order, or `None` if there are none or one is not finite.
 fn sorted(samples: &[f64]) -> Option<Vec<f64>> {
