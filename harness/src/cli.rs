@@ -1,11 +1,19 @@
 //! The command line.
 
+pub mod ab;
+pub mod baseline;
+pub mod judge;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use results::Experiment;
+
+use ab::AbArgs;
+use baseline::BaselineCommand;
+use judge::{JudgeArgs, OutputArgs};
 
 /// What does isolation cost on this machine?
 ///
@@ -55,6 +63,20 @@ pub enum Command {
         #[command(flatten)]
         json: JsonArg,
     },
+    /// Judge a run against one or more others: what regressed, what improved, what cannot be told.
+    ///
+    /// Exit status 1 if something regressed by what may be the threshold or more, 2 if the runs cannot be compared.
+    /// Several base runs (`bench baseline save` keeps them) tell how much whole runs differ without a change, which
+    /// one run cannot; where runs differ much, interleave two builds with `bench ab`.
+    Compare(CompareArgs),
+    /// Measure two builds of `bench` in turns, block by block, and judge the second against the first.
+    ///
+    /// What moves the whole machine moves both, so that smaller changes show on a noisy one. Output and exit status are
+    /// those of `bench compare`.
+    Ab(AbArgs),
+    /// Keep runs under a name, to compare later ones with.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Kernels for `microvm-linux`: list them, fetch one, unpack one.
     ///
     /// Without `--kernel`, a Linux guest boots the host's own kernel, /boot/vmlinuz-$(uname -r), so that
@@ -65,6 +87,31 @@ pub enum Command {
     Kernel(KernelCommand),
     /// Remove what a killed run left behind: processes, cgroups, temporary folders.
     Clean(JsonArg),
+}
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// One or more runs of the base, then the new run: folders, `run.json` files, names below the results folder, or
+    /// `@NAME` for a saved baseline.
+    #[arg(required = true, num_args = 2.., value_names = ["BASE", "NEW"])]
+    pub runs: Vec<PathBuf>,
+
+    /// What counts as a change.
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+
+    /// Compare runs of different hosts, agents or configurations all the same.
+    #[arg(long)]
+    pub allow_different: bool,
+
+    /// Folder in which runs are looked for by name, and baselines.
+    #[arg(long, value_name = "DIR", default_value = crate::runs::RESULTS)]
+    pub results: PathBuf,
+
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// What to do about kernels.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use harness::cli::{Cli, Command};
-use harness::command::{clean, doctor, kernel, list, report, run};
+use harness::command::{ab, baseline, clean, compare, doctor, kernel, list, report, run};
 use harness::status::{self, Outcome};
 use tracing::level_filters::LevelFilter;
 
@@ -30,6 +30,9 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
         Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
+        Command::Compare(args) => return compare::compare(&args),
+        Command::Ab(args) => return ab::ab(&args),
+        Command::Baseline(command) => baseline::baseline(&command)?,
         Command::Kernel(command) => return kernel::kernel(&command),
         Command::Clean(json) => clean::clean(json)?,
     }

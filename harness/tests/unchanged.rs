@@ -1,7 +1,10 @@
 //! What the gate says of real runs between which nothing changed. Takes minutes, and the machine for itself:
 //! `cargo test --release -p harness --test unchanged -- --ignored --nocapture`
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy sees only #[test] functions as tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails; clippy sees only #[test] functions as tests"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +20,10 @@ fn measured(out: &Path) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
     command.args(["run", "startup", "syscalls", "cpu", "--samples", "15", "--json", "--out"]).arg(out);
     command.args(["--backends", "process,container,microvm"]);
-    command.args(["--workloads", "noop,getpid,read-zero-4k,pipe-round-trip,mmap-touch-munmap,sha256,sort,memcpy,pointer-chase-256k"]);
+    command.args([
+        "--workloads",
+        "noop,getpid,read-zero-4k,pipe-round-trip,mmap-touch-munmap,sha256,sort,memcpy,pointer-chase-256k",
+    ]);
     let output = command.output().unwrap();
     let reason = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{reason}");

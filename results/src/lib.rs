@@ -6,6 +6,7 @@
 
 mod assembly;
 mod check;
+pub mod compare;
 mod journal;
 mod key;
 mod layout;
@@ -13,7 +14,6 @@ mod load;
 mod metric;
 mod model;
 mod schema;
-pub mod compare;
 pub mod stats;
 
 pub use check::{Invalid, Problem};

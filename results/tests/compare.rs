@@ -1,6 +1,9 @@
 //! Comparisons of runs whose truth is known.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy sees only #[test] functions as tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails; clippy sees only #[test] functions as tests"
+)]
 
 mod simulate;
 
@@ -73,12 +76,15 @@ fn a_backend_slower_by_5_per_cent_is_found_in_95_of_100_runs() {
             let mut new = run(Machine { runs: 0.0, ..machine }, blocks, &mut rng);
             slow_down(&mut new, "container", 1.05);
             let comparison = judged(&base, &new);
-            let slow = comparison.decided(Verdict::Regressed).filter(|change| change.backend == "container").count();
+            let slow =
+                comparison.decided(Verdict::Regressed).filter(|change| change.backend == "container").count();
             found += usize::from(slow > 0);
             each += slow;
             others += comparison.decided(Verdict::Regressed).count() - slow;
         }
-        println!("{name}, {blocks} blocks: found in {found} of 100, {each} of 2100 measurements, {others} others");
+        println!(
+            "{name}, {blocks} blocks: found in {found} of 100, {each} of 2100 measurements, {others} others"
+        );
         if machine.runs == 0.0 {
             assert!(found >= 95, "{name}, {blocks} blocks: {found}");
         }
@@ -146,12 +152,15 @@ fn runs_of_other_hosts_agents_or_settings_are_refused_with_the_fields() {
     new.backends[1].details.insert("seccomp".into(), "none".into());
     new.host.load_1m = 3.0;
     new.config.seed = 9;
-    let fields: Vec<String> = differences(&base, &new).into_iter().map(|difference| difference.field).collect();
-    let expected =
-        ["backends.container.seccomp", "config.pinned_cpu", "host.cpu_model", "tool.agent_sha256"];
+    let fields: Vec<String> =
+        differences(&base, &new).into_iter().map(|difference| difference.field).collect();
+    let expected = ["backends.container.seccomp", "config.pinned_cpu", "host.cpu_model", "tool.agent_sha256"];
     assert_eq!(fields, expected);
     let error = compare(&[base.clone()], &new, &Options::default()).unwrap_err().to_string();
-    assert!(expected.iter().all(|field| error.contains(field)) && error.contains("--allow-different"), "{error}");
+    assert!(
+        expected.iter().all(|field| error.contains(field)) && error.contains("--allow-different"),
+        "{error}"
+    );
     let allowed = Options { allow_different: true, ..Options::default() };
     assert_eq!(compare(&[base], &new, &allowed).unwrap().differences.len(), 4);
 }

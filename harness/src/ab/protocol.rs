@@ -2,7 +2,7 @@
 //! run's standard input.
 //!
 //! Invariant: a run does nothing that could disturb a measurement between a request and its reply. A line has at most
-//! [`MAX_LINE`] bytes, whoever wrote it.
+//! `MAX_LINE` bytes, whoever wrote it.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};

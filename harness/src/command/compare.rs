@@ -20,7 +20,9 @@ pub fn compare(args: &CompareArgs) -> Result<Outcome> {
     let base = base.iter().map(load_all).collect::<Result<Vec<_>>>()?.concat();
     let new = match runs::load_all(new, &args.results)?.as_slice() {
         [new] => new.clone(),
-        many => bail!("{} holds {} runs; the new one, which comes last, must be one", new.display(), many.len()),
+        many => {
+            bail!("{} holds {} runs; the new one, which comes last, must be one", new.display(), many.len())
+        }
     };
     let options = options(&args.judge, args.allow_different, false);
     let comparison = results::compare::compare(&base, &new, &options)?;

@@ -1,6 +1,9 @@
 //! The subcommands: each turns its arguments into an outcome and prints.
 
+pub mod ab;
+pub mod baseline;
 pub mod clean;
+pub mod compare;
 pub mod doctor;
 pub mod kernel;
 pub mod list;

@@ -5,13 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
-use crate::arrange::arrange;
 use crate::cli::JsonArg;
 use crate::output::{print, print_json};
-use crate::table;
-
-/// Where runs are looked for that are named without a path.
-const RESULTS: &str = "bench-results";
+use crate::{runs as run_files, table};
 
 /// Renders each run into its folder, or a single one into `out`.
 pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()> {
@@ -37,10 +33,8 @@ pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()>
 
 /// A run and the folder it is in.
 fn load(named: &Path) -> Result<(PathBuf, results::Run)> {
-    let below = Path::new(RESULTS).join(named);
-    let path = if !named.exists() && below.exists() { &below } else { named };
-    let mut run = results::load(path)?;
-    arrange(&mut run);
-    let dir = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
-    Ok((dir.to_owned(), run))
+    let results = Path::new(run_files::RESULTS);
+    let path = run_files::find(named, results);
+    let dir = if path.is_dir() { &path } else { path.parent().unwrap_or(Path::new(".")) };
+    Ok((dir.to_owned(), run_files::load(named, results)?))
 }

@@ -101,7 +101,11 @@ mod tests {
         let (top, folded) = text.split_once("<details>").unwrap();
         assert!(top.starts_with("### bench: 1 regressed, 1 improved"), "{top}");
         assert_eq!(top.matches("\n| ").count(), 4, "a head and three rows: {top}");
-        assert!(folded.contains("unchanged") && folded.contains("inconclusive") && folded.contains("not compared"));
+        assert!(
+            folded.contains("unchanged")
+                && folded.contains("inconclusive")
+                && folded.contains("not compared")
+        );
     }
 
     #[test]

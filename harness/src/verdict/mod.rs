@@ -100,8 +100,11 @@ pub(crate) mod sample {
     }
 
     pub fn comparison() -> Comparison {
-        let tool =
-            |git: &str| Tool { version: "0.1.0".into(), git: Some(git.into()), agent_sha256: "ab".repeat(32) };
+        let tool = |git: &str| Tool {
+            version: "0.1.0".into(),
+            git: Some(git.into()),
+            agent_sha256: "ab".repeat(32),
+        };
         let side = |id: &str, git: &str| Side {
             run_id: id.into(),
             started_at: "2026-11-24T08:00:00Z".into(),

@@ -22,7 +22,12 @@ pub fn render(comparison: &Comparison) -> String {
     }
     // Once more where the eye is when the command has ended.
     for change in comparison.decided(Verdict::Regressed) {
-        text.push_str(&format!("\nregressed: {} {} ({})", plain(&subject(change)), ratio(change), change.reason));
+        text.push_str(&format!(
+            "\nregressed: {} {} ({})",
+            plain(&subject(change)),
+            ratio(change),
+            change.reason
+        ));
     }
     text.push_str(&format!("\n{}", summary(comparison)));
     text
@@ -67,7 +72,11 @@ mod tests {
         let rows: Vec<&str> = text.lines().filter(|line| line.contains(" · noop · ")).collect();
         assert_eq!(rows.len(), 6, "{text}");
         assert!(rows[0].starts_with(" regressed") && rows[0].contains("×1.40"), "{}", rows[0]);
-        assert!(rows[5].starts_with("regressed: startup · noop · container · startup_time ×1.40"), "{}", rows[5]);
+        assert!(
+            rows[5].starts_with("regressed: startup · noop · container · startup_time ×1.40"),
+            "{}",
+            rows[5]
+        );
         assert!(text.contains("not compared: time_per_op of sha256 on microvm (cpu): only the base has it"));
         let end = "1 regressed, 1 improved, 1 unchanged, 1 inconclusive; 1 parts of these";
         assert!(text.lines().last().unwrap().starts_with(end), "{text}");

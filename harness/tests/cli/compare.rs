@@ -51,7 +51,10 @@ fn a_regression_ends_with_1_and_stands_in_every_form() {
     assert_eq!(output.status.code(), Some(1));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let changes = json["changes"].as_array().unwrap();
-    assert!(changes.iter().all(|c| (c["verdict"] == "regressed") == (c["backend"] == "container")), "{json:#}");
+    assert!(
+        changes.iter().all(|c| (c["verdict"] == "regressed") == (c["backend"] == "container")),
+        "{json:#}"
+    );
 
     // The other way round it is an improvement, which fails nothing.
     assert_eq!(compare(&bench, &[], &[&new, &base]).status.code(), Some(0));

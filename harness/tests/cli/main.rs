@@ -6,10 +6,15 @@
 )]
 
 mod bad_input;
+mod baseline;
 mod common;
+mod compare;
 mod kernel;
 mod kernel_fetch;
 #[path = "../kernels/mod.rs"]
 mod kernels;
 mod runs;
 mod sample;
+#[expect(dead_code, reason = "the noisy machine is for the tests of `results`")]
+#[path = "../../../results/tests/simulate/mod.rs"]
+mod simulate;

@@ -35,7 +35,8 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     let ours = fields(base, new);
     let theirs = fields(new, base);
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    let value = |of: &BTreeMap<String, String>, name| of.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
+    let value =
+        |of: &BTreeMap<String, String>, name| of.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
     names
         .into_iter()
         .filter(|name| ours.get(*name) != theirs.get(*name))
@@ -47,9 +48,8 @@ pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
 fn fields(run: &Run, other: &Run) -> BTreeMap<String, String> {
     let limits = run.config.memory_limit_bytes.iter();
     let limits = limits.filter(|(experiment, _)| other.config.memory_limit_bytes.contains_key(experiment));
-    let limits = limits.map(|(experiment, limit)| {
-        (format!("config.memory_limit_bytes.{experiment}"), limit.to_string())
-    });
+    let limits = limits
+        .map(|(experiment, limit)| (format!("config.memory_limit_bytes.{experiment}"), limit.to_string()));
     let backends = run.backends.iter().filter(|backend| other.backend(&backend.name).is_some());
     [("tool.agent_sha256".to_owned(), run.tool.agent_sha256.clone())]
         .into_iter()
@@ -100,7 +100,8 @@ fn host(host: &Host) -> Vec<Field> {
         ("clocksource", text(clocksource)),
         ("nx_huge_pages", text(nx_huge_pages)),
     ];
-    let mitigations = mitigations.iter().map(|(name, state)| (format!("host.mitigations.{name}"), state.clone()));
+    let mitigations =
+        mitigations.iter().map(|(name, state)| (format!("host.mitigations.{name}"), state.clone()));
     fields.into_iter().map(|(name, value)| (format!("host.{name}"), value)).chain(mitigations).collect()
 }
 
@@ -153,7 +154,9 @@ mod tests {
 
     #[test]
     fn figures_in_a_finding_do_not_count_and_words_do() {
-        let at = |speed: &str| without_figures(&format!("ring 0 is emulated at {speed} million instructions a second"));
+        let at = |speed: &str| {
+            without_figures(&format!("ring 0 is emulated at {speed} million instructions a second"))
+        };
         assert_eq!(at("1.0"), at("12.5"));
         assert_ne!(without_figures("ring 0 works"), without_figures("ring 0 is emulated"));
     }

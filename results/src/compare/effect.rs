@@ -72,7 +72,8 @@ pub(super) fn pairs<'r>(base: &'r [Run], new: &'r Run) -> (Vec<Pair<'r>>, Vec<Sk
         let lacking = base.iter().find(|m| m.samples.is_empty()).copied();
         base.retain(|m| !m.samples.is_empty());
         if base.is_empty() || measurement.samples.is_empty() {
-            let (side, of) = if measurement.samples.is_empty() { ("new", Some(measurement)) } else { ("base", lacking) };
+            let (side, of) =
+                if measurement.samples.is_empty() { ("new", Some(measurement)) } else { ("base", lacking) };
             skipped.push(Skipped { key, reason: no_samples(side, of) });
         } else {
             pairs.push(Pair { key, base, new: measurement });
@@ -98,11 +99,15 @@ impl Pair<'_> {
     /// Its size, or why it has none.
     pub fn effect(&self, options: &Options) -> Result<Effect, String> {
         let pooled: Vec<f64> = self.base.iter().flat_map(|m| &m.samples).copied().collect();
-        let (old, new) = if options.paired { self.shared_blocks() } else { (pooled, self.new.samples.clone()) };
+        let (old, new) =
+            if options.paired { self.shared_blocks() } else { (pooled, self.new.samples.clone()) };
         let samples = (old.len(), new.len());
         if samples.0.min(samples.1) < LEAST {
             let what = if options.paired { "blocks in common" } else { "samples" };
-            return Err(format!("{} and {} {what}: it takes at least {LEAST} to see any noise", samples.0, samples.1));
+            return Err(format!(
+                "{} and {} {what}: it takes at least {LEAST} to see any noise",
+                samples.0, samples.1
+            ));
         }
         let none = || "its samples are not finite numbers".to_owned();
         let (base_median, new_median) = (median(&old).ok_or_else(none)?, median(&new).ok_or_else(none)?);
@@ -137,7 +142,8 @@ impl Pair<'_> {
 
     /// Samples of the blocks that the base's (only) run and the new one share.
     fn shared_blocks(&self) -> (Vec<f64>, Vec<f64>) {
-        let by_block = |m: &Measurement| m.blocks.iter().copied().zip(m.samples.iter().copied()).collect::<Vec<_>>();
+        let by_block =
+            |m: &Measurement| m.blocks.iter().copied().zip(m.samples.iter().copied()).collect::<Vec<_>>();
         let base: HashMap<u32, f64> = self.base.iter().copied().flat_map(by_block).collect();
         let shared = |(block, new): (u32, f64)| base.get(&block).map(|&old| (old, new));
         by_block(self.new).into_iter().filter_map(shared).unzip()

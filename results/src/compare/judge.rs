@@ -14,7 +14,8 @@ use crate::stats::{Shift, benjamini_hochberg, normal_cdf, normal_quantile};
 /// are a family of their own, so that they do not cost the others certainty.
 pub(super) fn judge(effects: Vec<Effect>, noise: &[Option<f64>], options: &Options) -> Vec<Change> {
     let z = normal_quantile(1.0 - options.alpha / 2.0);
-    let p_values: Vec<f64> = effects.iter().zip(noise).map(|(effect, noise)| p_value(effect, *noise, z)).collect();
+    let p_values: Vec<f64> =
+        effects.iter().zip(noise).map(|(effect, noise)| p_value(effect, *noise, z)).collect();
     let mut q_values = vec![1.0; effects.len()];
     for parts in [false, true] {
         let family: Vec<usize> =

@@ -97,11 +97,16 @@ fn base_scatter(effects: &[Effect], runs: usize) -> Vec<Option<f64>> {
     let own: Vec<Option<f64>> = effects.iter().map(|effect| deviation(&effect.base_runs)).collect();
     let experiments: Vec<_> = effects.iter().map(|effect| effect.key.experiment).collect();
     let typical = |experiment| {
-        let of: Vec<f64> =
-            own.iter().zip(&experiments).filter(|(_, of)| **of == experiment).filter_map(|(own, _)| *own).collect();
+        let of: Vec<f64> = own
+            .iter()
+            .zip(&experiments)
+            .filter(|(_, of)| **of == experiment)
+            .filter_map(|(own, _)| *own)
+            .collect();
         median(&of)
     };
-    let typical: HashMap<_, _> = experiments.iter().map(|&experiment| (experiment, typical(experiment))).collect();
+    let typical: HashMap<_, _> =
+        experiments.iter().map(|&experiment| (experiment, typical(experiment))).collect();
     let widened = (1.0 + 1.0 / runs as f64).sqrt();
     own.iter()
         .zip(&experiments)

@@ -27,8 +27,8 @@ mod tests {
     fn the_example_of_the_paper_is_reproduced() {
         // Benjamini and Hochberg 1995, section 3.2: 15 p-values, of which the procedure rejects four at 0.05.
         let p = [
-            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
-            0.7590, 1.0000,
+            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719,
+            0.6528, 0.7590, 1.0000,
         ];
         let adjusted = benjamini_hochberg(&p);
         assert_eq!(adjusted.iter().filter(|&&q| q <= 0.05).count(), 4);

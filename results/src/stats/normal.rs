@@ -32,7 +32,12 @@ mod tests {
     #[test]
     fn probabilities_and_quantiles_are_those_of_the_tables() {
         // Abramowitz and Stegun, "Handbook of Mathematical Functions", tables 26.1 and 26.5.
-        let table = [(0.0, 0.5), (1.0, 0.841_344_746_068_543), (2.0, 0.977_249_868_051_821), (-3.0, 0.001_349_898_031_630)];
+        let table = [
+            (0.0, 0.5),
+            (1.0, 0.841_344_746_068_543),
+            (2.0, 0.977_249_868_051_821),
+            (-3.0, 0.001_349_898_031_630),
+        ];
         for (z, p) in table {
             assert!((normal_cdf(z) - p).abs() < 1e-14, "{z}");
             assert!((normal_quantile(p) - z).abs() < 1e-11, "{p}");

@@ -62,7 +62,11 @@ pub fn wilcoxon_signed_rank(differences: &[f64]) -> Option<Test> {
         return Some(Test { statistic: smaller, p_value: (2.0 * below).min(1.0), exact: true });
     }
     let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - ranked.ties / 48.0;
-    Some(Test { statistic: smaller, p_value: two_sided(n * (n + 1.0) / 4.0 - smaller, variance), exact: false })
+    Some(Test {
+        statistic: smaller,
+        p_value: two_sided(n * (n + 1.0) / 4.0 - smaller, variance),
+        exact: false,
+    })
 }
 
 /// The probability of being `away` from the mean or further, on either side, less half a step for continuity.

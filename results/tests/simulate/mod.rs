@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use results::stats::Rng;
 use results::{
-    Backend, BackendStatus, Config, Experiment, Host, Key, Measurement, Metric, Run, RunState, SCHEMA_VERSION,
-    Status, Tool,
+    Backend, BackendStatus, Config, Experiment, Host, Key, Measurement, Metric, Run, RunState,
+    SCHEMA_VERSION, Status, Tool,
 };
 
 /// Backends of a simulated run.
@@ -41,7 +41,11 @@ pub fn run(machine: Machine, blocks: u32, rng: &mut Rng) -> Run {
     let mut run = empty();
     let drift = machine.runs * normal(rng);
     let plans = [
-        (Experiment::Startup, vec!["noop".to_owned()], vec![Metric::StartupTime, Metric::TeardownTime, Metric::CpuTime]),
+        (
+            Experiment::Startup,
+            vec!["noop".to_owned()],
+            vec![Metric::StartupTime, Metric::TeardownTime, Metric::CpuTime],
+        ),
         (Experiment::Syscalls, (0..12).map(|n| format!("call-{n}")).collect(), vec![Metric::TimePerOp]),
         (Experiment::Cpu, (0..6).map(|n| format!("work-{n}")).collect(), vec![Metric::Bandwidth]),
     ];
