@@ -43,6 +43,13 @@ impl Effect {
         // Finite, so that it can be written as JSON.
         if self.logarithmic { size.exp().clamp(f64::MIN_POSITIVE, f64::MAX) } else { 1.0 + size }
     }
+
+    /// The standard error that its samples leave it with, if the interval reaches to `z` of them. Of its two sides that
+    /// towards no change counts: now and then a slow trial widens the other, which says nothing about this one.
+    pub fn error(&self, z: f64) -> f64 {
+        let Shift { shift, low, high } = self.size;
+        (if shift > 0.0 { shift - low } else { high - shift }) / z
+    }
 }
 
 /// Fewer samples than this say nothing about noise.

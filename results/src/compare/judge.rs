@@ -6,7 +6,7 @@
 use super::effect::Effect;
 use super::{Change, Options, Verdict, is_part};
 use crate::Better;
-use crate::stats::{Shift, benjamini_hochberg, normal_cdf, normal_quantile};
+use crate::stats::{benjamini_hochberg, normal_cdf, normal_quantile};
 
 /// Judges each effect with its noise.
 ///
@@ -15,7 +15,7 @@ use crate::stats::{Shift, benjamini_hochberg, normal_cdf, normal_quantile};
 pub(super) fn judge(effects: Vec<Effect>, noise: &[Option<f64>], options: &Options) -> Vec<Change> {
     let z = normal_quantile(1.0 - options.alpha / 2.0);
     let p_values: Vec<f64> =
-        effects.iter().zip(noise).map(|(effect, noise)| p_value(effect, *noise, z)).collect();
+        effects.iter().zip(noise).map(|(effect, noise)| p_value(effect, *noise, z, options.paired)).collect();
     let mut q_values = vec![1.0; effects.len()];
     for parts in [false, true] {
         let family: Vec<usize> =
@@ -32,13 +32,19 @@ pub(super) fn judge(effects: Vec<Effect>, noise: &[Option<f64>], options: &Optio
     order.into_iter().map(|index| change(&effects[index], noise[index], tested(index), z, options)).collect()
 }
 
-/// Of the test; or, if that is larger, of a change of this size as the sum of what samples and whole runs scatter by,
-/// where the samples' standard error is what their interval reaches to at `z` standard errors.
-fn p_value(effect: &Effect, noise: Option<f64>, z: f64) -> f64 {
+/// Of the test; or, if that is larger, of a change of this size as the sum of what samples and whole runs scatter by.
+fn p_value(effect: &Effect, noise: Option<f64>, z: f64, paired: bool) -> f64 {
     let Some(noise) = noise.filter(|&noise| noise > 0.0) else { return effect.test.p_value };
-    let Shift { shift, low, high } = effect.size;
-    let error = (high - low) / (2.0 * z);
-    effect.test.p_value.max(2.0 * normal_cdf(-shift.abs() / error.hypot(noise)))
+    let (base, new) = effect.samples;
+    let freedom = if paired { base.min(new) - 1 } else { base + new - 2 };
+    effect.test.p_value.max(student(effect.size.shift / effect.error(z).hypot(noise), freedom as f64))
+}
+
+/// Two-sided probability of Student's t, by Wallace's transformation to a normal deviate ("Bounds on normal
+/// approximations to Student's and the chi-square distributions", Annals of Mathematical Statistics 30, 1959).
+fn student(t: f64, freedom: f64) -> f64 {
+    let deviate = (freedom * (t * t / freedom).ln_1p()).sqrt();
+    2.0 * normal_cdf(-deviate * (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0))
 }
 
 fn change(
@@ -170,6 +176,15 @@ mod tests {
     #[test]
     fn what_is_the_same_is_unchanged_even_at_a_threshold_of_nothing() {
         assert_eq!(verdict((1.0, 1.0), Better::Lower, false, 0.0), Verdict::Unchanged);
+    }
+
+    #[test]
+    fn student_agrees_with_the_tables() {
+        // Critical values at two-sided 5 % and 1 %.
+        for (freedom, five, one) in [(4.0, 2.776, 4.604), (14.0, 2.145, 2.977), (60.0, 2.000, 2.660)] {
+            assert!((student(five, freedom) / 0.05 - 1.0).abs() < 0.02, "{freedom}");
+            assert!((student(-one, freedom) / 0.01 - 1.0).abs() < 0.06, "{freedom}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! better. A verdict needs three things: the samples of the two runs differ ([`mann_whitney`](crate::stats::mann_whitney),
 //! or [`wilcoxon_signed_rank`](crate::stats::wilcoxon_signed_rank) for paired blocks, with
 //! [`benjamini_hochberg`](crate::stats::benjamini_hochberg) over the family), the interval of the ratio, widened by what
-//! whole runs differ by ([`noise`]), excludes "no change", and it reaches the threshold.
+//! whole runs differ by (see `noise`), excludes "no change", and it reaches the threshold.
 //!
 //! Invariant: nothing that these do not support is called a regression or an improvement, and what cannot be judged is
 //! listed with its reason.

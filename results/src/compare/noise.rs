@@ -45,6 +45,10 @@ pub(super) fn between_runs(effects: &[Effect], base_runs: usize, options: &Optio
     all.collect()
 }
 
+/// From `n` samples, `ROUGH / n` of the square of a movement counts as noise whatever the samples explain: how much that
+/// is they only estimate, and from eight poorly.
+const ROUGH: f64 = 2.0;
+
 /// What `estimate` says of each group, for each of its members.
 fn grouped<K: Eq + Hash>(
     effects: &[Effect],
@@ -80,12 +84,14 @@ fn by_backend(members: &[&Effect], z: f64) -> Option<f64> {
 /// How far these moved from where they were, beyond what the scatter of their samples explains.
 fn moved(effects: &[&Effect], z: f64) -> Option<f64> {
     let sizes: Vec<f64> = effects.iter().map(|effect| effect.size.shift.abs()).collect();
-    let errors: Vec<f64> =
-        effects.iter().map(|effect| (effect.size.high - effect.size.low) / (2.0 * z)).collect();
+    let errors: Vec<f64> = effects.iter().map(|effect| effect.error(z)).collect();
     // One alone is its own median, and is not scaled up to a distribution.
     let factor = if sizes.len() > 1 { OF_NORMAL } else { 1.0 };
     let (size, error) = (factor * median(&sizes)?, median(&errors)?);
-    Some((size * size - error * error).max(0.0).sqrt())
+    let samples: Vec<f64> =
+        effects.iter().map(|effect| effect.samples.0.min(effect.samples.1) as f64).collect();
+    let kept = (ROUGH / median(&samples)?).min(1.0);
+    Some((size * size - error * error).max(kept * size * size).sqrt())
 }
 
 /// Standard deviation of the base's runs, of the measurement itself or of its experiment, whichever is larger: two or

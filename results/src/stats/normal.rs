@@ -13,7 +13,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     }
     // 1e-300 and more are reached at -38; below, a double has no probability left.
     let (mut low, mut high) = (-40.0, 0.0);
-    if !(p > 0.0) {
+    if p.is_nan() || p <= 0.0 {
         return f64::NAN;
     }
     loop {
