@@ -1,4 +1,4 @@
-//! Median with a 95 % interval, by the percentile bootstrap (Efron 1979), expanded for small samples (Hesterberg 2015).
+//! Median with a 95 % interval, by the percentile bootstrap (Efron 1979) with quantiles of the mid-distribution.
 //!
 //! Invariant: the same samples and seed give the same interval, on every machine; `low <= median <= high`.
 
@@ -10,13 +10,10 @@ const RESAMPLES: usize = 2000;
 
 /// The share of bootstrap medians to leave out on each side, so that the interval from `n` samples covers 95 %.
 ///
-/// Plain 2.5 % are too many for small samples: 13 of them cover only 91 %. Hesterberg ("What Teachers Should Know About
-/// the Bootstrap", arXiv:1411.5279) widens the interval as Student's t does: the share is the normal distribution's
-/// tail beyond sqrt(n / (n - 1)) * t(0.975, n - 1). Here that is expanded in 1/n; the first coefficient is
-/// z (z^2 + 3) / 4 times the normal density at z = 1.96, the second is fitted (within 0.001 from n = 7 up).
+/// Hesterberg ("What Teachers Should Know About the Bootstrap", arXiv:1411.5279) leaves out less of small samples. How much
+/// less is fitted, on normal and bimodal samples of 8 to 50; `tests/coverage.rs` holds it to that.
 fn tail(n: usize) -> f64 {
-    let n = n as f64;
-    (0.025 - 0.196 / n + 0.3 / (n * n)).clamp(0.0, 0.025)
+    0.025 - 0.03 / n as f64
 }
 
 /// A median and where, with 95 % confidence, it lies.
@@ -53,10 +50,32 @@ pub fn bootstrap_median(samples: &[f64], seed: u64) -> Option<Estimate> {
     let median = quantile_of_sorted(&sorted, 0.5);
     Some(Estimate {
         median,
-        low: quantile_of_sorted(&medians, tail(n)).min(median),
-        high: quantile_of_sorted(&medians, 1.0 - tail(n)).max(median),
+        low: mid_quantile(&medians, tail(n)).min(median),
+        high: mid_quantile(&medians, 1.0 - tail(n)).max(median),
         n,
     })
+}
+
+/// The value below which the share `q` of ascending, non-empty `sorted` lies, where many are equal.
+///
+/// The bootstrap medians of an odd number of samples are samples themselves, so that an ordinary quantile jumps from one
+/// to the next: from 13 of them the interval covers either 97.8 or 90.8 %. The mid-distribution function counts half of
+/// those that equal a value as below it, and its quantile interpolates between values (Ma, Genton and Parzen, "Asymptotic
+/// properties of sample quantiles of discrete distributions", 2011).
+fn mid_quantile(sorted: &[f64], q: f64) -> f64 {
+    let wanted = q * sorted.len() as f64;
+    let mut below = None;
+    let mut counted = 0;
+    for equal in sorted.chunk_by(|a, b| a == b) {
+        let here = (counted as f64 + 0.5 * equal.len() as f64, equal[0]);
+        match below {
+            _ if here.0 < wanted => below = Some(here),
+            Some((rank, value)) => return midway(value, here.1, (wanted - rank) / (here.0 - rank)),
+            None => return here.1,
+        }
+        counted += equal.len();
+    }
+    sorted[sorted.len() - 1]
 }
 
 /// The median of the samples with these (non-empty, unordered) ranks in `sorted`.
@@ -74,37 +93,16 @@ mod tests {
 
     use super::*;
 
-    /// A sample of a skewed distribution with median 1: the exponential of a sum of uniform numbers around 0.
-    fn skewed(rng: &mut Rng) -> f64 {
-        let uniform = |rng: &mut Rng| rng.next_u64() as f64 / u64::MAX as f64 - 0.5;
-        (0..4).map(|_| uniform(rng)).sum::<f64>().exp()
-    }
-
-    #[test]
-    fn the_interval_covers_the_true_median_about_95_times_in_100() {
-        let mut rng = Rng::new(42);
-        // The standard error of a share of 250 runs is 1.4 %; the ranks of few samples allow no finer steps than 3 %.
-        for n in [9, 24] {
-            let runs = 250;
-            let covered = (0..runs)
-                .filter(|&run| {
-                    let samples: Vec<f64> = (0..n).map(|_| skewed(&mut rng)).collect();
-                    let estimate = bootstrap_median(&samples, run).unwrap();
-                    estimate.low <= 1.0 && 1.0 <= estimate.high
-                })
-                .count();
-            let share = covered as f64 / runs as f64;
-            assert!((0.92..=0.985).contains(&share), "n={n}: {share}");
-        }
-    }
-
     #[test]
     fn the_interval_agrees_with_the_exact_distribution_of_the_bootstrap_median() {
-        // P(bootstrap median <= x_(k)) = P(Binomial(9, k/9) >= 5) (Efron 1979, section 3): .0014 at k = 1 and .0304 at
-        // k = 2. The tail of .0069 is therefore reached at x_(2) and, from above, at x_(8).
+        // P(bootstrap median <= x_(k)) = P(Binomial(9, k/9) >= 5) (Efron 1979, section 3): .0014, .0304 and .1448 at k = 1,
+        // 2 and 3. Half-way through the steps to them lie .0159 and .0876: the tail of .0217 is reached at 2.08. Of 2000
+        // resamples the share has a standard error of .0033, which is 0.05 here.
         let samples: Vec<f64> = (1..=9).map(f64::from).collect();
-        let expected = Estimate { median: 5.0, low: 2.0, high: 8.0, n: 9 };
-        assert_eq!(bootstrap_median(&samples, 1), Some(expected));
+        let estimate = bootstrap_median(&samples, 1).unwrap();
+        assert_eq!((estimate.median, estimate.n), (5.0, 9));
+        assert!((estimate.low - 2.08).abs() < 0.2, "{}", estimate.low);
+        assert!((estimate.high - 7.92).abs() < 0.2, "{}", estimate.high);
     }
 
     #[test]
