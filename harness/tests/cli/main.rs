@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails; clippy sees only the #[test] functions as tests"
 )]
 
+mod ab;
 mod bad_input;
 mod baseline;
 mod common;
