@@ -78,6 +78,12 @@ impl Metric {
         }
     }
 
+    /// Whether it explains another measurement more than it is one: phases are parts of the startup time, the count of
+    /// unknown calls is a fact about the guest, not a cost.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Metric::Phase(_) | Metric::UnknownSyscalls)
+    }
+
     /// Which direction is an improvement.
     pub fn better(&self) -> Better {
         if matches!(self, Metric::Bandwidth) { Better::Higher } else { Better::Lower }

@@ -4,7 +4,7 @@
 //! inconclusive.
 
 use super::effect::Effect;
-use super::{Change, Options, Verdict, is_part};
+use super::{Change, Options, Verdict};
 use crate::Better;
 use crate::stats::{benjamini_hochberg, normal_cdf, normal_quantile};
 
@@ -19,7 +19,7 @@ pub(super) fn judge(effects: Vec<Effect>, noise: &[Option<f64>], options: &Optio
     let mut q_values = vec![1.0; effects.len()];
     for parts in [false, true] {
         let family: Vec<usize> =
-            (0..effects.len()).filter(|&index| is_part(&effects[index].key.metric) == parts).collect();
+            (0..effects.len()).filter(|&index| effects[index].key.metric.is_part() == parts).collect();
         let of_family: Vec<f64> = family.iter().map(|&index| p_values[index]).collect();
         for (&index, q) in family.iter().zip(benjamini_hochberg(&of_family)) {
             q_values[index] = q;

@@ -174,13 +174,8 @@ pub struct Change {
 impl Change {
     /// Whether it is a part of another measurement, and so explains but does not decide.
     pub fn is_part(&self) -> bool {
-        is_part(&self.metric)
+        self.metric.is_part()
     }
-}
-
-/// Phases are parts of the startup time; the count of unknown calls is a fact about the guest, not a cost.
-fn is_part(metric: &Metric) -> bool {
-    matches!(metric, Metric::Phase(_) | Metric::UnknownSyscalls)
 }
 
 /// A measurement that could not be judged.
