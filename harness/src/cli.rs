@@ -2,6 +2,7 @@
 
 pub mod ab;
 pub mod baseline;
+pub mod history;
 pub mod judge;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use results::Experiment;
 
 use ab::AbArgs;
 use baseline::BaselineCommand;
+use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
 
 /// What does isolation cost on this machine?
@@ -77,6 +79,11 @@ pub enum Command {
     /// Keep runs under a name, to compare later ones with.
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// Show how measurements developed over many runs, and where they changed.
+    ///
+    /// Reads all runs below a folder and writes a page with trends. A run counts as one value, its median; a change is
+    /// told from about a dozen runs of the same host, agent and configuration.
+    History(HistoryArgs),
     /// Kernels for `microvm-linux`: list them, fetch one, unpack one.
     ///
     /// Without `--kernel`, a Linux guest boots the host's own kernel, /boot/vmlinuz-$(uname -r), so that

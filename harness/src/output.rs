@@ -22,6 +22,11 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "bench: {text}");
 }
 
+/// A text from a file without what a terminal would obey.
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 /// An error and its causes in one line. A cause that its effect already quotes is not said twice.
 pub fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

@@ -9,9 +9,11 @@ mod axis;
 mod canvas;
 mod charts;
 pub mod format;
+pub mod history;
 mod page;
 mod palette;
 mod png;
+mod words;
 mod write;
 
 pub use charts::{Chart, charts};

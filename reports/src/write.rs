@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use results::Run;
 
 use crate::analysis::Analysis;
-use crate::{Error, charts, page, png};
+use crate::charts::{self, Chart};
+use crate::{Error, page, png};
 
 /// Where the files of a report are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +30,22 @@ const MODE: u32 = 0o666;
 pub fn render(run: &Run, dir: &Path) -> Result<Rendered, Error> {
     let analysis = Analysis::new(run);
     let page = page::page(&analysis)?;
-    let folder = dir.join("charts");
-    fs::create_dir_all(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+    write(&page, &charts::files(&analysis)?, &dir.join("report.html"), &dir.join("charts"))
+}
+
+/// Writes a page and the pictures of its charts into a folder, which is made.
+pub(crate) fn write(page: &str, charts: &[Chart], html: &Path, folder: &Path) -> Result<Rendered, Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
     let mut files = Vec::new();
-    for chart in charts::files(&analysis)? {
+    for chart in charts {
         for (extension, bytes) in [("svg", chart.svg.clone().into_bytes()), ("png", png(&chart.svg)?)] {
             let path = folder.join(format!("{}.{extension}", chart.name));
             replace(&path, &bytes)?;
             files.push(path);
         }
     }
-    let html = dir.join("report.html");
-    replace(&html, page.as_bytes())?;
-    Ok(Rendered { html, charts: files })
+    replace(html, page.as_bytes())?;
+    Ok(Rendered { html: html.to_owned(), charts: files })
 }
 
 /// Puts a complete file in place of whatever is there.

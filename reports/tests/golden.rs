@@ -7,7 +7,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use reports::{charts, html};
+use reports::{charts, history, html};
+use results::{Metric, RunState};
 
 fn matches_golden(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -33,4 +34,22 @@ fn charts_look_as_they_did() {
 #[test]
 fn the_page_reads_as_it_did() {
     matches_golden("report.html", &html(&support::run(24)).unwrap());
+}
+
+#[test]
+fn the_page_of_many_runs_reads_as_it_did() {
+    let mut runs = support::runs(15);
+    for run in &mut runs {
+        // Enough for every kind of row.
+        run.measurements
+            .retain(|m| m.metric == Metric::StartupTime || ["getpid", "triad"].contains(&&*m.workload));
+    }
+    runs[4].host.kernel = "6.19.0".to_owned();
+    runs[9].state = RunState::Interrupted;
+    let unread = history::Unread { path: "runs/x/run.json".to_owned(), reason: "not JSON".to_owned() };
+    let runs = results::history::history(runs);
+    matches_golden("history.html", &history::html(&runs, &[unread]).unwrap());
+    let charts = history::charts(&runs).unwrap();
+    let chart = charts.iter().find(|chart| chart.name == "startup-noop-startup_time").unwrap();
+    matches_golden("history-startup.svg", &chart.svg);
 }

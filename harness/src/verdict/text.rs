@@ -4,6 +4,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use results::compare::{Change, Comparison, Verdict};
 
+use crate::output::plain;
+
 use super::{interval, medians, name, ratio, side, subject, summary, terms};
 
 /// Renders a comparison.
@@ -54,11 +56,6 @@ fn table(changes: &[Change]) -> Table {
         ]);
     }
     table
-}
-
-/// Without what a terminal would obey.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

@@ -10,10 +10,12 @@ mod phases;
 mod stack;
 mod startup;
 mod syscalls;
+mod trend;
 
 pub(crate) use cpu::slowdown;
+pub(crate) use trend::{Lane, Trend, spark};
 
-use results::{Experiment, Run, Unit};
+use results::{Experiment, Host, Run, Unit};
 
 use crate::Error;
 use crate::analysis::Analysis;
@@ -26,9 +28,9 @@ use crate::palette::Ink;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chart {
     /// File name without extension.
-    pub name: &'static str,
+    pub name: String,
     /// What it shows.
-    pub title: &'static str,
+    pub title: String,
     /// The picture: SVG on white, with title and origin.
     pub svg: String,
 }
@@ -64,10 +66,14 @@ pub(crate) enum Use {
 
 /// What surrounds a drawing.
 pub(crate) struct Frame<'r> {
-    usage: Use,
-    title: &'static str,
-    run: &'r Run,
-    emulated: bool,
+    /// Where it will be looked at.
+    pub usage: Use,
+    /// What it shows.
+    pub title: &'r str,
+    /// Where and when the numbers come from.
+    pub origin: &'r str,
+    /// Whether they come from an emulated machine.
+    pub emulated: bool,
 }
 
 /// The part of a picture that a plot may draw on.
@@ -133,10 +139,7 @@ impl Frame<'_> {
                 // A picture is shown without the page that would say so.
                 canvas.text(EMULATED, (size.0 - MARGIN, 34.0), Font::NAME, Align::End)?;
             }
-            let host = &self.run.host;
-            let place =
-                format!("{} · Linux {} · {}", host.cpu_model, host.kernel, moment(&self.run.started_at));
-            canvas.text(&shorten(&place, 110), (MARGIN, size.1 - 20.0), Font::SMALL, Align::Start)?;
+            canvas.text(&shorten(self.origin, 110), (MARGIN, size.1 - 20.0), Font::SMALL, Align::Start)?;
             canvas.text("bench", (size.0 - MARGIN, size.1 - 20.0), Font::SMALL, Align::End)?;
             draw(canvas, Area { left: MARGIN, right: size.0 - MARGIN, top: HEAD })
         })
@@ -153,7 +156,7 @@ pub fn charts(run: &Run) -> Result<Vec<Chart>, Error> {
 pub(crate) fn files(analysis: &Analysis<'_>) -> Result<Vec<Chart>, Error> {
     let drawn = CATALOGUE.iter().filter_map(|plot| {
         let svg = plot.drawn_for(analysis, Use::File).transpose()?;
-        Some(svg.map(|svg| Chart { name: plot.name, title: plot.title, svg }))
+        Some(svg.map(|svg| Chart { name: plot.name.to_owned(), title: plot.title.to_owned(), svg }))
     });
     drawn.collect()
 }
@@ -161,9 +164,15 @@ pub(crate) fn files(analysis: &Analysis<'_>) -> Result<Vec<Chart>, Error> {
 impl Plot {
     /// The picture for one use.
     pub(crate) fn drawn_for(&self, analysis: &Analysis<'_>, usage: Use) -> Result<Option<String>, Error> {
+        let origin = origin(&analysis.run.host, &moment(&analysis.run.started_at));
         let emulated = analysis.emulator().is_some();
-        (self.draw)(analysis, &Frame { usage, title: self.title, run: analysis.run, emulated })
+        (self.draw)(analysis, &Frame { usage, title: self.title, origin: &origin, emulated })
     }
+}
+
+/// Where and when numbers come from.
+pub(crate) fn origin(host: &Host, when: &str) -> String {
+    format!("{} · Linux {} · {when}", host.cpu_model, host.kernel)
 }
 
 /// Vertical grid lines from `top` to `bottom`, with their values below.

@@ -166,6 +166,6 @@ fn backends<'r>(analysis: &Analysis<'r>) -> Result<Vec<BackendRow<'r>>, Error> {
 }
 
 /// A backend's mark as a small picture to stand in a line of text.
-fn mark(seat: usize) -> Result<String, Error> {
+pub(crate) fn mark(seat: usize) -> Result<String, Error> {
     sketch((14.0, 14.0), None, |canvas| canvas.mark(seat, (7.0, 7.0)))
 }

@@ -8,6 +8,7 @@ use super::mark;
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE, Cell};
 use crate::format::{interval, quantity};
+use crate::words;
 
 /// Every measurement of something, with all there is to say about each.
 pub(super) struct Table {
@@ -65,35 +66,6 @@ pub(super) struct Gap {
     pub reason: String,
 }
 
-/// A metric in words.
-fn words(metric: &Metric) -> String {
-    match metric {
-        Metric::StartupTime => "startup time",
-        Metric::Phase(name) => return format!("phase {name}"),
-        Metric::TeardownTime => "teardown time",
-        Metric::CpuTime => "CPU time, whole life",
-        Metric::MemoryCurrent => "charged to the cgroup (memory.current)",
-        Metric::Pss => "proportional set size (PSS)",
-        Metric::Uss => "unique set size (USS)",
-        Metric::GuestRam => "guest RAM touched",
-        Metric::VmmOverhead => "VMM without guest RAM (USS)",
-        Metric::MarginalMemory => "marginal memory of a further instance",
-        Metric::TimePerOp => "time per operation",
-        Metric::Bandwidth => "bandwidth",
-        Metric::UnknownSyscalls => "system calls the guest does not know",
-    }
-    .to_owned()
-}
-
-/// Experiments over one workload are told apart by metric, the others by workload.
-fn title(cell: &Cell<'_>) -> String {
-    match (cell.of.experiment, &cell.of.metric) {
-        (Experiment::Startup | Experiment::Memory, metric) => words(metric),
-        (_, Metric::TimePerOp | Metric::Bandwidth) => cell.of.workload.clone(),
-        (_, metric) => format!("{}, {}", cell.of.workload, words(metric)),
-    }
-}
-
 /// Whether a table holds a metric.
 type Wanted = fn(&Metric) -> bool;
 
@@ -123,7 +95,7 @@ fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: Wanted) -> Result<Vec
     let mut places: HashMap<String, usize> = HashMap::new();
     for cell in analysis.cells(of).filter(|cell| wanted(&cell.of.metric)) {
         let Some(estimate) = cell.estimate else { continue };
-        let title = title(cell);
+        let title = words::measurement(cell.of.experiment, &cell.of.workload, &cell.of.metric);
         let place = *places.entry(title.clone()).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Group { title, rows: Vec::new() });
@@ -246,7 +218,7 @@ pub(super) fn gaps(analysis: &Analysis<'_>, of: Experiment) -> Vec<Gap> {
     let missing = analysis.cells(of).filter(|cell| cell.of.status != Status::Ok || cell.of.reason.is_some());
     let gap = |cell: &Cell<'_>| Gap {
         backend: cell.of.backend.clone(),
-        what: title(cell),
+        what: words::measurement(cell.of.experiment, &cell.of.workload, &cell.of.metric),
         status: if cell.of.status == Status::Ok { "remark" } else { status(cell.of.status) },
         reason: cell.of.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned()),
     };
