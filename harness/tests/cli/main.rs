@@ -10,6 +10,7 @@ mod bad_input;
 mod baseline;
 mod common;
 mod compare;
+mod history;
 mod kernel;
 mod kernel_fetch;
 #[path = "../kernels/mod.rs"]
