@@ -7,6 +7,9 @@ use super::ranks::{critical, mann_whitney_counts, signed_rank_counts};
 use super::tests_of_ranks::{EXACT_DIFFERENCES, EXACT_PAIRS};
 use super::{normal_quantile, sorted};
 
+/// Up to as many pairs it is faster to write all differences down than to count them again and again.
+const FEW_PAIRS: usize = 4096;
+
 /// A shift and where, with the confidence asked for, it lies; in the unit of the samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shift {
@@ -33,17 +36,27 @@ pub fn hodges_lehmann_shift(base: &[f64], new: &[f64], confidence: f64) -> Optio
         let (n, m) = (n as f64, m as f64);
         approximate(n * m / 2.0, n * m * (n + m + 1.0) / 12.0, within(confidence)?)
     };
-    estimate(n * m, outside, |most| {
-        // Both ascend: the first new value too large for one base value is too large for all before it.
-        let (mut count, mut fitting) = (0, 0);
-        for &old in &base {
-            while fitting < m && new[fitting] - old <= most {
-                fitting += 1;
-            }
-            count += fitting;
-        }
-        count
+    if n * m > FEW_PAIRS {
+        return estimate(n * m, outside, |index| select(index, &|most| shifts_within(&base, &new, most)));
+    }
+    let mut all: Vec<f64> = new.iter().flat_map(|new| base.iter().map(move |base| new - base)).collect();
+    estimate(all.len(), outside, |index| {
+        let (_, shift, _) = all.select_nth_unstable_by(index, f64::total_cmp);
+        shift.is_finite().then_some(*shift)
     })
+}
+
+/// How many differences new - base of ascending samples are not above `most`.
+fn shifts_within(base: &[f64], new: &[f64], most: f64) -> usize {
+    // The first new value too large for one base value is too large for all before it.
+    let (mut count, mut fitting) = (0, 0);
+    for &old in base {
+        while fitting < new.len() && new[fitting] - old <= most {
+            fitting += 1;
+        }
+        count += fitting;
+    }
+    count
 }
 
 /// Around what paired differences lie: the median of all Walsh averages (d_i + d_j) / 2 for i <= j (Hodges and Lehmann 1963),
@@ -60,7 +73,7 @@ pub fn hodges_lehmann(differences: &[f64], confidence: f64) -> Option<Shift> {
         let n = n as f64;
         approximate(n * (n + 1.0) / 4.0, n * (n + 1.0) * (2.0 * n + 1.0) / 24.0, within(confidence)?)
     };
-    estimate(averages, outside, |most| {
+    let averages_within = |most: f64| {
         let (mut count, mut fitting) = (0, n);
         for (index, &low) in sorted.iter().enumerate() {
             // The halves are added, since a sum may be too large for a double.
@@ -70,7 +83,8 @@ pub fn hodges_lehmann(differences: &[f64], confidence: f64) -> Option<Shift> {
             count += fitting.saturating_sub(index);
         }
         count
-    })
+    };
+    estimate(averages, outside, |index| select(index, &averages_within))
 }
 
 /// The share to leave out, for a confidence.
@@ -83,11 +97,10 @@ fn approximate(mean: f64, variance: f64, alpha: f64) -> usize {
     (mean - normal_quantile(1.0 - alpha / 2.0) * variance.sqrt()).max(0.0) as usize
 }
 
-/// Median and interval of `all` values of which `outside` lie beyond each end; `count` tells how many are not above one.
-fn estimate(all: usize, outside: usize, count: impl Fn(f64) -> usize) -> Option<Shift> {
+/// Median and interval of `all` values of which `outside` lie beyond each end; `nth` gives the value with so many below it.
+fn estimate(all: usize, outside: usize, mut nth: impl FnMut(usize) -> Option<f64>) -> Option<Shift> {
     let last = all - 1;
     let low = outside.saturating_sub(1).min(last / 2);
-    let nth = |index: usize| select(index, &count);
     // The mean of the middle two, or of the middle one with itself.
     let shift = 0.5 * nth(last / 2)? + 0.5 * nth(all / 2)?;
     Some(Shift { shift, low: nth(low)?.min(shift), high: nth(last - low)?.max(shift) })
@@ -189,6 +202,11 @@ mod tests {
             let found = hodges_lehmann_shift(&base, &new, 0.9).unwrap();
             let middle = 0.5 * nth(pairs.clone(), (pairs.len() - 1) / 2) + 0.5 * nth(pairs.clone(), pairs.len() / 2);
             prop_assert_eq!(found.shift, middle);
+            let (base, new) = (sorted(&base).unwrap(), sorted(&new).unwrap());
+            for index in [0, pairs.len() / 3, pairs.len() - 1] {
+                let counted = select(index, &|most| shifts_within(&base, &new, most));
+                prop_assert_eq!(counted, Some(nth(pairs.clone(), index)));
+            }
             prop_assert!(pairs.contains(&found.low) && pairs.contains(&found.high) || pairs.len() < 3);
             let walsh: Vec<f64> =
                 (0..new.len()).flat_map(|i| (i..new.len()).map(|j| (i, j)).collect::<Vec<_>>())
