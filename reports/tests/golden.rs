@@ -2,6 +2,7 @@
 //!
 //! To regenerate: `UPDATE_GOLDEN=1 cargo test -p reports --test golden`.
 
+mod many;
 mod support;
 
 use std::fs;
@@ -38,7 +39,7 @@ fn the_page_reads_as_it_did() {
 
 #[test]
 fn the_page_of_many_runs_reads_as_it_did() {
-    let mut runs = support::runs(15);
+    let mut runs = many::runs(15);
     for run in &mut runs {
         // Enough for every kind of row.
         run.measurements

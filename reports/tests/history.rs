@@ -1,7 +1,6 @@
 //! What the page of many runs promises, whatever the runs are.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
+mod many;
 mod support;
 
 use std::fs;
@@ -15,7 +14,7 @@ const EVIL: &str = "\"><script>alert(1)</script>'&amp;\u{0}\u{1b}\u{202e}";
 #[test]
 fn a_page_and_its_charts_are_written() {
     let folder = tempfile::tempdir().unwrap();
-    let rendered = render(&history(support::runs(18)), &[], folder.path()).unwrap();
+    let rendered = render(&history(many::runs(18)), &[], folder.path()).unwrap();
     assert_eq!(rendered.html, folder.path().join("history.html"));
     assert!(fs::read_to_string(&rendered.html).unwrap().trim_end().ends_with("</html>"));
     for extension in ["svg", "png"] {
@@ -26,7 +25,7 @@ fn a_page_and_its_charts_are_written() {
 
 #[test]
 fn the_page_says_what_changed_and_marks_it() {
-    let history = history(support::runs(18));
+    let history = history(many::runs(18));
     let page = html(&history, &[]).unwrap();
     let sentence = headline(&history);
     assert!(page.contains(&sentence), "{sentence}");
@@ -39,25 +38,25 @@ fn the_page_says_what_changed_and_marks_it() {
 
 #[test]
 fn few_runs_and_no_change_are_said_to_be_that() {
-    let sentence = headline(&history(support::runs(2)));
+    let sentence = headline(&history(many::runs(2)));
     assert!(sentence.starts_with("0 of ") && sentence.contains("a dozen are needed"), "{sentence}");
 }
 
 #[test]
 fn no_line_joins_runs_of_different_machines() {
-    let mut runs = support::runs(6);
+    let mut runs = many::runs(6);
     runs.iter_mut().skip(3).for_each(|run| run.host = Host { kernel: "7.0".to_owned(), ..run.host.clone() });
     let lines = |runs: Vec<Run>| {
         let charts = charts(&history(runs)).unwrap();
         charts[0].svg.matches("<polyline").count()
     };
     // Beside the grid, a line for each setting and backend instead of one for each backend.
-    assert!(lines(runs) > lines(support::runs(6)));
+    assert!(lines(runs) > lines(many::runs(6)));
 }
 
 #[test]
 fn every_string_of_hostile_runs_is_escaped() {
-    let mut runs = support::runs(14);
+    let mut runs = many::runs(14);
     for run in &mut runs {
         run.tool.version.push_str(EVIL);
         run.tool.git = Some(EVIL.to_owned());
@@ -87,7 +86,7 @@ fn every_string_of_hostile_runs_is_escaped() {
 #[test]
 fn no_value_however_odd_breaks_a_page() {
     for value in [0.0, -1.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::MIN] {
-        let mut runs = support::runs(13);
+        let mut runs = many::runs(13);
         for run in runs.iter_mut().skip(7) {
             run.measurements.iter_mut().flat_map(|m| &mut m.samples).for_each(|sample| *sample = value);
         }

@@ -156,7 +156,7 @@ fn runs_of_other_hosts_agents_or_settings_are_refused_with_the_fields() {
         differences(&base, &new).into_iter().map(|difference| difference.field).collect();
     let expected = ["backends.container.seccomp", "config.pinned_cpu", "host.cpu_model", "tool.agent_sha256"];
     assert_eq!(fields, expected);
-    let error = compare(&[base.clone()], &new, &Options::default()).unwrap_err().to_string();
+    let error = compare(std::slice::from_ref(&base), &new, &Options::default()).unwrap_err().to_string();
     assert!(
         expected.iter().all(|field| error.contains(field)) && error.contains("--allow-different"),
         "{error}"
@@ -195,11 +195,17 @@ fn what_cannot_be_compared_gets_no_verdict() {
     assert!(matches!(compare(&[], &good, &options).unwrap_err(), CompareError::NoBase));
     for bad in [f64::NAN, -0.1, f64::INFINITY] {
         let options = Options { threshold: bad, ..options };
-        assert!(matches!(compare(&[good.clone()], &good, &options), Err(CompareError::Option { .. })));
+        assert!(matches!(
+            compare(std::slice::from_ref(&good), &good, &options),
+            Err(CompareError::Option { .. })
+        ));
     }
     for bad in [f64::NAN, 0.0, 1.0] {
         let options = Options { alpha: bad, ..options };
-        assert!(matches!(compare(&[good.clone()], &good, &options), Err(CompareError::Option { .. })));
+        assert!(matches!(
+            compare(std::slice::from_ref(&good), &good, &options),
+            Err(CompareError::Option { .. })
+        ));
     }
 }
 

@@ -1,7 +1,5 @@
 //! What a history promises, on simulated runs with a truth that is known.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 mod simulate;
 
 use results::history::{History, history};
