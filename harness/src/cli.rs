@@ -2,6 +2,7 @@
 
 pub mod ab;
 pub mod baseline;
+pub mod export;
 pub mod history;
 pub mod judge;
 
@@ -14,6 +15,7 @@ use results::Experiment;
 
 use ab::AbArgs;
 use baseline::BaselineCommand;
+use export::ExportArgs;
 use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
 
@@ -84,6 +86,8 @@ pub enum Command {
     /// Reads all runs below a folder and writes a page with trends. A run counts as one value, its median; a change is
     /// told from about a dozen runs of the same host, agent and configuration.
     History(HistoryArgs),
+    /// Write a run in the format of another tool: CSV, Bencher, github-action-benchmark, OpenMetrics.
+    Export(ExportArgs),
     /// Kernels for `microvm-linux`: list them, fetch one, unpack one.
     ///
     /// Without `--kernel`, a Linux guest boots the host's own kernel, /boot/vmlinuz-$(uname -r), so that

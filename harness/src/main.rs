@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use harness::cli::{Cli, Command};
-use harness::command::{ab, baseline, clean, compare, doctor, history, kernel, list, report, run};
+use harness::command::{ab, baseline, clean, compare, doctor, export, history, kernel, list, report, run};
 use harness::status::{self, Outcome};
 use tracing::level_filters::LevelFilter;
 
@@ -34,6 +34,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Ab(args) => return ab::ab(&args),
         Command::Baseline(command) => baseline::baseline(&command)?,
         Command::History(args) => history::history(&args)?,
+        Command::Export(args) => export::export(&args)?,
         Command::Kernel(command) => return kernel::kernel(&command),
         Command::Clean(json) => clean::clean(json)?,
     }

@@ -1,10 +1,5 @@
 //! Every command that the documents and workflows show is one that this `bench` understands.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails; clippy sees only the #[test] functions as tests"
-)]
-
 use std::fs;
 use std::path::Path;
 

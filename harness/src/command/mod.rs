@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod clean;
 pub mod compare;
 pub mod doctor;
+pub mod export;
 pub mod history;
 pub mod kernel;
 pub mod list;

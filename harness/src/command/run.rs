@@ -164,7 +164,7 @@ fn check_workloads_fit(experiments: &[Experiment], args: &RunArgs) -> Result<()>
 fn sweep() {
     match scratch::sweep() {
         Ok(removed) if removed.is_empty() => {}
-        Ok(removed) => note(&format!("removed {} leftovers of a killed run", removed.len())),
+        Ok(removed) => note(&format!("removed what a killed run left behind ({})", removed.len())),
         Err(error) => note(&format!("cannot remove leftovers of a killed run: {}", chain(&error))),
     }
 }
