@@ -93,7 +93,8 @@ fn command(line: &str) -> Option<Vec<String>> {
                 Some(_) => return None,
             }
         }
-        name if name == "bench" || name.ends_with("/bench") => &rest[1..],
+        // `store=/var/lib/bench` runs nothing.
+        name if name == "bench" || (name.ends_with("/bench") && !name.contains('=')) => &rest[1..],
         _ => return None,
     };
     Some(["bench".to_owned()].into_iter().chain(arguments.iter().cloned()).collect())
