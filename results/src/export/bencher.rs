@@ -1,4 +1,4 @@
-//! Bencher Metric Format (https://bencher.dev/docs/reference/bencher-metric-format), for `bencher run --adapter json`.
+//! Bencher Metric Format (<https://bencher.dev/docs/reference/bencher-metric-format>), for `bencher run --adapter json`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The JSON of github-action-benchmark (https://github.com/benchmark-action/github-action-benchmark), for its tools
+//! The JSON of github-action-benchmark (<https://github.com/benchmark-action/github-action-benchmark>), for its tools
 //! `customSmallerIsBetter` and `customBiggerIsBetter`, which a file cannot mix.
 
 use serde::Serialize;

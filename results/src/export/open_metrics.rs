@@ -1,4 +1,4 @@
-//! OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/), in base units: seconds and bytes.
+//! OpenMetrics text (<https://prometheus.io/docs/specs/om/open_metrics_spec/>), in base units: seconds and bytes.
 //!
 //! Only gauges: so the older Prometheus format, of which node_exporter's textfile collector takes files, reads it too.
 
