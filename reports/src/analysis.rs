@@ -4,6 +4,9 @@
 //! Invariant: `cells` is parallel to `run.measurements`.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
 
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Host, Measurement, Metric, Run};
@@ -32,10 +35,25 @@ pub struct Cell<'r> {
     pub of: &'r Measurement,
     /// Median and 95 % interval, if there are samples.
     pub estimate: Option<Estimate>,
-    /// Ratio to the baseline's value, from the blocks that both have; `None` for the baseline itself.
+    /// Ratio to the baseline's value, from the blocks that both have; `None` for the baseline itself, and if the baseline's
+    /// value may be zero or less.
     pub ratio: Option<Estimate>,
     /// Samples that something disturbed.
     pub flagged: usize,
+}
+
+/// Maps measurements in their order, on all CPUs.
+fn each<T: Send>(of: &[Measurement], map: impl Fn(&Measurement) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = of.len().div_ceil(threads).max(1);
+    let map = &map;
+    thread::scope(|scope| {
+        let parts =
+            of.chunks(share).map(|part| scope.spawn(move || part.iter().map(map).collect::<Vec<_>>()));
+        // All are started before the first is waited for.
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 impl<'r> Analysis<'r> {
@@ -46,19 +64,26 @@ impl<'r> Analysis<'r> {
             // The first wins, should a damaged file hold two.
             index.entry((m.experiment, &*m.workload, &*m.backend, &m.metric)).or_insert(place);
         }
-        let baseline = |m: &'r Measurement| {
-            let key = (m.experiment, &*m.workload, BASELINE, &m.metric);
-            index.get(&key).map(|&place| &run.measurements[place]).filter(|_| m.backend != BASELINE)
-        };
         let seed = run.config.seed;
-        let cells = run.measurements.iter().map(|m| Cell {
-            of: m,
-            estimate: bootstrap_median(&m.samples, seed),
-            ratio: baseline(m).and_then(|baseline| paired_ratio(m, baseline, seed)),
-            flagged: m.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
+        let estimates = each(&run.measurements, |m| bootstrap_median(&m.samples, seed));
+        let base_of =
+            |m: &Measurement| index.get(&(m.experiment, &*m.workload, BASELINE, &m.metric)).copied();
+        let ratios = each(&run.measurements, |m| {
+            let place = base_of(m).filter(|_| m.backend != BASELINE)?;
+            // A multiple of what may as well be nothing says nothing.
+            let base = estimates[place].filter(|base| base.low > 0.0);
+            base.and_then(|_| paired_ratio(m, &run.measurements[place], seed))
         });
+        let both = estimates.iter().zip(ratios);
+        let cells = run.measurements.iter().zip(both).map(|(of, (&estimate, ratio))| Cell {
+            of,
+            estimate,
+            ratio,
+            flagged: of.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
+        });
+        let cells = cells.collect();
         let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));
-        Analysis { run, cells: cells.collect(), index, seats }
+        Analysis { run, cells, index, seats }
     }
 
     /// One measurement.

@@ -19,6 +19,7 @@ pub(super) const PLOT: Plot = Plot {
               page cache). Bars over one axis share its scale. The black rule is the marginal cost: how much system memory in use grows with each further \
               idle instance. It follows no accounting rule, so it need not agree with the bar.",
     draw,
+    other: None,
 };
 
 /// The medians that the bar is made of.
@@ -62,7 +63,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
                 Metric::MemoryCurrent => footprint.charged = median,
                 Metric::GuestRam => footprint.guest = median,
                 Metric::VmmOverhead => footprint.vmm = median,
-                Metric::MarginalMemory => rule = median,
+                Metric::MarginalMemory => rule = cell.estimate,
                 _ => {}
             }
         }
@@ -71,9 +72,14 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             return None;
         }
         let mut total = quantity(parts.iter().map(|part| part.1).sum(), Unit::Bytes);
-        if let Some(rule) = rule {
-            total += &format!(", marginal {}", quantity(rule, Unit::Bytes));
+        if let Some(marginal) = rule {
+            total += &if marginal.low > 0.0 {
+                format!(", marginal {}", quantity(marginal.median, Unit::Bytes))
+            } else {
+                format!(", marginal within noise, at most {}", quantity(marginal.high, Unit::Bytes))
+            };
         }
+        let rule = rule.filter(|of| of.low > 0.0).map(|of| of.median);
         Some(Bar { backend, name: shorten(&of.name, LONGEST_NAME), total, parts, rule })
     });
     let bars: Vec<Bar> = bars.take(MOST_BACKENDS).collect();
