@@ -13,7 +13,7 @@ pub(super) const PLOT: Plot = Plot {
     name: "cpu",
     title: "Computation and memory work, relative to a bare process",
     experiment: Experiment::Cpu,
-    caption: "The black line at 1 is the bare process; a mark is how many times its time the same work took in a \
+    caption: "The strong line at 1 is the bare process; a mark is how many times its time the same work took in a \
               backend, with the 95 % interval as a bar (for bandwidths: how many times less was moved per second). A \
               bar that touches the line means: no difference was measurable. Further right is slower.",
     draw,

@@ -129,6 +129,11 @@ pub(super) fn draw(
         for row in rows {
             canvas.line(&[(area.left, top), (area.right, top)], Ink::Grid, 1.0)?;
             let name_y = if frame.narrow() { top + 13.0 } else { top + tall(row) / 2.0 };
+            if frame.narrow() {
+                // It stands over the grid there.
+                let end = area.left + Font::BODY.width(&row.name);
+                canvas.rect((area.left, name_y - 9.0), (end, name_y + 8.0), Ink::Paper, 1.0)?;
+            }
             canvas.text(&row.name, (area.left, name_y), Font::BODY, Align::Start)?;
             let lanes = top + name_line + PADDING / 2.0;
             row_marks(canvas, row, &axis, (from, area.right - 18.0), lanes)?;

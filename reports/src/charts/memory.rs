@@ -16,7 +16,7 @@ pub(super) const PLOT: Plot = Plot {
     caption: "Stacked from left to right: private memory of the host process (of a VM: of its VMM, without the guest), \
               guest memory that was touched, the instance’s share of pages it has in common with others (PSS less the \
               former), and what its cgroup is charged beyond that (kernel memory such as stacks and page tables, and \
-              page cache). Bars over one axis share its scale. The black rule is the marginal cost: how much system memory in use grows with each further \
+              page cache). Bars over one axis share its scale. The upright rule is the marginal cost: how much system memory in use grows with each further \
               idle instance. It follows no accounting rule, so it need not agree with the bar.",
     draw,
     other: None,
@@ -76,14 +76,14 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             total += &if marginal.low > 0.0 {
                 format!(", marginal {}", quantity(marginal.median, Unit::Bytes))
             } else {
-                format!(", marginal within noise, at most {}", quantity(marginal.high, Unit::Bytes))
+                format!(", marginal ≤ {}", quantity(marginal.high, Unit::Bytes))
             };
         }
         let rule = rule.filter(|of| of.low > 0.0).map(|of| of.median);
         Some(Bar { backend, name: shorten(&of.name, LONGEST_NAME), total, parts, rule })
     });
     let bars: Vec<Bar> = bars.take(MOST_BACKENDS).collect();
-    stack(frame, &bars, Unit::Bytes, "memory; black rule: marginal cost of one more")
+    stack(frame, &bars, Unit::Bytes, "memory; upright rule: marginal cost of one more")
 }
 
 #[cfg(test)]

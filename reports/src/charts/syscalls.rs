@@ -20,7 +20,7 @@ pub(super) const PLOT: Plot = Plot {
         first: "Time",
         name: "Relative to process",
         title: "Time per system call, relative to a bare process",
-        caption: "The black line at 1 is the bare process; a mark is how many times its time the same call took, with the \
+        caption: "The strong line at 1 is the bare process; a mark is how many times its time the same call took, with the \
                   95 % interval as a bar. A bar that touches the line means: no difference was measurable. Further right \
                   is slower. The scale is logarithmic: twice and half are equally far from 1.",
         draw: draw_relative,
