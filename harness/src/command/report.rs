@@ -9,7 +9,7 @@ use crate::cli::JsonArg;
 use crate::output::{print, print_json};
 use crate::{runs as run_files, table};
 
-/// Renders each run into its folder, or a single one into `out`.
+/// Renders each run into its folder, or a single one into `out`, together with the run that the page links to.
 pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()> {
     if out.is_some() && runs.len() > 1 {
         bail!("--out takes a single run, not {}: each run's report goes into its own folder", runs.len());
@@ -22,6 +22,9 @@ pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()>
         reports::render(run, dir).with_context(|| {
             format!("write the report to {}: is there space, may it be written?", dir.display())
         })?;
+        if out.is_some() {
+            results::write_run(dir, run)?;
+        }
         rendered.push(dir.join("report.html"));
         if !args.json {
             print(&table::tables(run))?;
