@@ -6,6 +6,7 @@
 // everywhere but in the accessibility pass, whose checker has to be put into the page.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
@@ -110,30 +111,38 @@ const folder = resolve(process.argv[2]);
 const names = readdirSync(folder).filter((file) => file.endsWith(".html")).map((file) => file.slice(0, -5)).sort();
 if (!names.includes("normal")) throw new Error(`no normal.html in ${folder}`);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
-try {
-  for (const name of names) {
-    const url = pathToFileURL(join(folder, `${name}.html`)).href;
-    const begun = Date.now();
-    const all = WIDTHS.flatMap((width) => THEMES.map((theme) => [width, theme]));
-    for (const [width, theme] of name === "normal" ? all : EVERYWHERE) {
-      await looksRight(browser, url, name, width, theme);
-      await isAccessible(browser, url, name, width, theme);
-    }
-    await prints(browser, url, name);
-    const plain = await open(browser, url, `${name} without script`, { javaScriptEnabled: false });
-    for (const problem of await readsWithoutScript(plain.page)) plain.fail(problem);
-    await plain.close();
-    const handled = await open(browser, url, `${name} handled`, {});
-    try {
-      for (const problem of await switchesDrawings(handled.page)) handled.fail(problem);
-      for (const problem of await sortsTables(handled.page)) handled.fail(problem);
-    } catch (error) {
-      // A button that cannot be used must not hide what else was found.
-      handled.fail(error.message.split("\n")[0]);
-    }
-    await handled.close();
-    console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+/** Every check of one page. */
+async function check(name) {
+  const url = pathToFileURL(join(folder, `${name}.html`)).href;
+  const begun = Date.now();
+  const all = WIDTHS.flatMap((width) => THEMES.map((theme) => [width, theme]));
+  for (const [width, theme] of name === "normal" ? all : EVERYWHERE) {
+    await looksRight(browser, url, name, width, theme);
+    await isAccessible(browser, url, name, width, theme);
   }
+  await prints(browser, url, name);
+  const plain = await open(browser, url, `${name} without script`, { javaScriptEnabled: false });
+  for (const problem of await readsWithoutScript(plain.page)) plain.fail(problem);
+  await plain.close();
+  const handled = await open(browser, url, `${name} handled`, {});
+  try {
+    for (const problem of await switchesDrawings(handled.page)) handled.fail(problem);
+    for (const problem of await sortsTables(handled.page)) handled.fail(problem);
+  } catch (error) {
+    // A button that cannot be used must not hide what else was found.
+    handled.fail(error.message.split("\n")[0]);
+  }
+  await handled.close();
+  console.log(`${name}: ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+}
+
+// The one with the most checks first; as many at a time as there are processors.
+const waiting = ["normal", ...names.filter((name) => name !== "normal")];
+const worker = async () => {
+  for (let name = waiting.shift(); name; name = waiting.shift()) await check(name);
+};
+try {
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
 } finally {
   await browser.close();
 }
