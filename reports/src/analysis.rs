@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
-use results::{Backend, BackendStatus, Experiment, Host, Measurement, Metric, Run};
+use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
 
 use crate::palette;
 
@@ -99,14 +99,6 @@ impl<'r> Analysis<'r> {
 
     /// The software that emulated the processor, if the run's host says that it is one.
     pub fn emulator(&self) -> Option<&'r str> {
-        emulator(&self.run.host)
+        self.run.host.emulator()
     }
-}
-
-/// The software that emulated the processor of a host, if it says so. Numbers of such a host say what the emulator finds
-/// easy.
-pub fn emulator(host: &Host) -> Option<&str> {
-    let below = host.hypervisor.as_deref()?;
-    let lower = below.to_ascii_lowercase();
-    ["tcg", "emulat"].iter().any(|sign| lower.contains(sign)).then_some(below)
 }
