@@ -20,7 +20,7 @@ pub(super) fn caveats(run: &Run, parts: &[PartJudgement]) -> Vec<String> {
         && compared().any(|backend| backend.details.contains_key("kvm"))
     {
         said.push(format!(
-            "this host is itself a virtual machine ({below}): what a guest does by leaving it is dearer here than on bare \
+            "this host is itself a virtual machine, below it {below}: what makes a guest exit is dearer here than on bare \
              metal"
         ));
     }

@@ -99,37 +99,37 @@ fn reported(run: &Run, backends: &[&str], keys: &[&str]) -> Vec<Fact> {
 
 /// Judges whose kernel a backend has.
 pub(super) fn kernel(run: &Run, of: &str, host: &str, wanted: KernelWanted) -> Finding {
-    let facts = reported(run, &[of, host], &KERNEL_KEYS);
     if let Err(why) = ran(run, of).and_then(|()| ran(run, host)) {
-        return Finding::new(Verdict::NotMeasured, why, facts);
+        return Finding::new(Verdict::NotMeasured, why, Vec::new());
     }
+    let facts = reported(run, &[of, host], &KERNEL_KEYS);
+    match whose(run, of, host) {
+        Ok((whose, why)) if whose == wanted => Finding::new(Verdict::Supported, why, facts),
+        Ok((_, why)) => Finding::new(Verdict::Refuted, why, facts),
+        Err((verdict, why)) => Finding::new(verdict, why, facts),
+    }
+}
+
+/// Whose kernel it is, by the most telling fact that both have.
+fn whose(run: &Run, of: &str, host: &str) -> Result<(KernelWanted, &'static str), (Verdict, String)> {
     let both = |key: &str| Some((find(run, of, key)?, find(run, host, key)?));
-    let (found, reason) = if let Some(((_, inside), (_, outside))) = both(BOOT_ID) {
-        if inside == outside {
-            (KernelWanted::Same, format!("one {BOOT_ID} in both: one running kernel"))
-        } else {
-            (KernelWanted::Other, format!("{BOOT_ID} differs: another running kernel"))
-        }
-    } else if let Some(key) = NAMES.iter().find(|key| both(key).is_some_and(|(a, b)| a.1 != b.1)) {
-        (KernelWanted::Other, format!("{key} differs: another kernel"))
-    } else if both(UPTIME).is_some_and(|(a, b)| is_younger(a, b)) {
-        (
-            KernelWanted::Other,
-            "another boot: it was asked later, but has been running for less time".to_owned(),
-        )
+    let differ = |key: &str| both(key).is_some_and(|((_, inside), (_, outside))| inside != outside);
+    if both(BOOT_ID).is_some() {
+        return Ok(match differ(BOOT_ID) {
+            false => (KernelWanted::Same, "one boot-id in both: one running kernel"),
+            true => (KernelWanted::Other, "boot-id differs: another running kernel"),
+        });
+    }
+    if NAMES.into_iter().any(differ) {
+        Ok((KernelWanted::Other, "release or version differs: another kernel"))
+    } else if both(UPTIME).is_some_and(|(inside, outside)| is_younger(inside, outside)) {
+        Ok((KernelWanted::Other, "another boot: asked later, it has been running for less time"))
     } else if KERNEL_KEYS.iter().any(|key| both(key).is_some()) {
-        let alike =
-            format!("{of} and {host} look alike, which two boots of one kernel do too; no {BOOT_ID} tells");
-        return Finding::new(Verdict::Inconclusive, alike, facts);
+        let alike = "look alike, which two boots of one kernel do too; there is no boot-id to tell";
+        Err((Verdict::Inconclusive, format!("{of} and {host} {alike}")))
     } else {
-        return Finding::new(
-            Verdict::NotMeasured,
-            format!("{of} and {host} did not both say who they are"),
-            facts,
-        );
-    };
-    let verdict = if found == wanted { Verdict::Supported } else { Verdict::Refuted };
-    Finding::new(verdict, reason, facts)
+        Err((Verdict::NotMeasured, format!("{of} and {host} did not both say who they are")))
+    }
 }
 
 /// Whether two times since boot cannot be of one boot: the clock does not run backwards between two questions.
@@ -146,11 +146,13 @@ pub(super) fn fact(run: &Run, of: &str, key: &str, wanted: &FactWanted) -> Findi
         FactWanted::Is(_) => &[of],
         FactWanted::LessThanIn(other) => &[of, other],
     };
+    if let Some(why) = asked.iter().find_map(|backend| ran(run, backend).err()) {
+        return Finding::new(Verdict::NotMeasured, why, Vec::new());
+    }
     let facts = reported(run, asked, &[key]);
     let said = |backend: &&str| match find(run, backend, key) {
-        Some((_, value)) => ran(run, backend).map(|()| value),
+        Some((_, value)) => Ok(value),
         None => {
-            ran(run, backend)?;
             let fact = facts.iter().find(|fact| fact.seen_in == **backend);
             Err(format!("{key} in {backend}: {}", fact.map_or("it did not say", |fact| &fact.value)))
         }

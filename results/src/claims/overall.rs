@@ -36,7 +36,7 @@ pub(super) fn combine(parts: &[PartJudgement]) -> (Verdict, String) {
     }
     let so_far = match supported.len() {
         0 => String::new(),
-        count => format!("{count} of {} parts are supported. ", count + open.len()),
+        count => format!("supported so far: {count} of {} parts. Open: ", count + open.len()),
     };
     (Verdict::Inconclusive, format!("{so_far}{}", list(&open)))
 }

@@ -127,7 +127,7 @@ impl fmt::Display for Rule {
             Rule::Ratio { what, of, to, wanted } => {
                 write!(
                     f,
-                    "{what}, {of} ÷ {to}: {wanted}, by the median over at least {LEAST_BLOCKS} blocks"
+                    "{what}, {of} ÷ {to}: {wanted}; the ratio is the median over at least {LEAST_BLOCKS} blocks"
                 )?;
                 match what {
                     Measure::One { .. } => Ok(()),
@@ -139,13 +139,10 @@ impl fmt::Display for Rule {
             }
             Rule::Kernel { of, host, wanted } => facts::kernel_rule(f, of, host, *wanted),
             Rule::Fact { of, key, wanted } => write!(f, "{key} in {of}: {wanted}"),
-            Rule::Beyond { takes } => write!(f, "none yet; it takes {takes}"),
-            Rule::Layer { takes } => {
-                write!(
-                    f,
-                    "none for one run, which only shows what the processor calls itself; it takes {takes}"
-                )
-            }
+            Rule::Beyond { .. } => f.write_str("none in this version"),
+            Rule::Layer { .. } => f.write_str(
+                "none for a single run, which shows only what the processor calls the layer below the host",
+            ),
         }
     }
 }
