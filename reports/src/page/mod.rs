@@ -3,6 +3,7 @@
 //! This module gathers what the template (`templates/report.html`) shows; the template escapes every string that is not
 //! marked `safe`, and only pictures and the style sheet, which escape for themselves, are.
 
+mod claims;
 mod headline;
 mod host;
 mod kernels;
@@ -17,6 +18,7 @@ use crate::canvas::sketch;
 use crate::charts::{CATALOGUE, Use};
 use crate::{format, palette};
 
+use claims::Claims;
 use headline::{Card, Span};
 use host::Fact;
 use tables::{Gap, Matrix, Table};
@@ -47,6 +49,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         dark: palette::style_sheet(),
         headline: headline::sentences(analysis),
         cards: headline::cards(analysis)?,
+        claims: claims::claims(analysis),
         sections: sections?,
         backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
@@ -70,6 +73,7 @@ struct Page<'r> {
     dark: String,
     headline: Vec<Vec<Span>>,
     cards: Vec<Card>,
+    claims: Claims,
     sections: Vec<Section>,
     backends: Vec<BackendRow<'r>>,
     evidence: Option<Matrix>,

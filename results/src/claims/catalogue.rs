@@ -115,10 +115,10 @@ pub static CLAIMS: &[Claim] = &[
                 role: Role::Deciding,
                 rule: Rule::Fact { of: CONTAINER, key: "pid", wanted: FactWanted::Is("1") },
             },
-            beyond("visible processes", "the experiment `isolation`: how many processes the program sees"),
+            beyond("visible processes", "the experiment isolation: how many processes the program sees"),
             beyond(
                 "limits",
-                "the experiment `isolation`: a memory hog, a fork storm and a busy loop against the limits",
+                "the experiment isolation: a memory hog, a fork storm and a busy loop against the limits",
             ),
         ],
     },
@@ -137,10 +137,10 @@ pub static CLAIMS: &[Claim] = &[
                     wanted: FactWanted::LessThanIn(PROCESS),
                 },
             },
-            beyond("CPUs of its own", "the experiment `isolation`: how many CPUs the guest sees"),
+            beyond("CPUs of its own", "the experiment isolation: how many CPUs the guest sees"),
             beyond(
                 "out of memory",
-                "the experiment `isolation`: a memory hog in the guest, and what its neighbours notice",
+                "the experiment isolation: a memory hog in the guest, and what its neighbours notice",
             ),
         ],
     },
@@ -179,13 +179,13 @@ pub static CLAIMS: &[Claim] = &[
         id: "C8",
         says: "chroot restricts the view of files and nothing else.",
         hypothesis: "Under chroot, processes, network and users remain the host's.",
-        parts: &[beyond("chroot", "the backend `chroot` and the experiments `ladder` and `isolation`")],
+        parts: &[beyond("chroot", "the backend chroot and the experiments ladder and isolation")],
     },
     Claim {
         id: "C9",
         says: "Docker starts applications with little effort, on images made of layers.",
         hypothesis: "A root file system of overlaid layers adds little to a container's startup; the ratio says how much.",
-        parts: &[beyond("layers", "the experiment `ladder` with a step for overlayfs")],
+        parts: &[beyond("layers", "the experiment ladder with a step for overlayfs")],
     },
     Claim {
         id: "C10",
@@ -200,3 +200,31 @@ pub static CLAIMS: &[Claim] = &[
         }],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_claim_of_the_article_is_here_once_and_in_order() {
+        let ids: Vec<&str> = CLAIMS.iter().map(|claim| claim.id).collect();
+        assert_eq!(ids, ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10"]);
+    }
+
+    #[test]
+    fn every_claim_has_something_to_stand_on_and_parts_of_different_names() {
+        for claim in CLAIMS {
+            assert!(claim.parts.iter().any(|part| part.role != Role::Aside), "{}", claim.id);
+            let names: std::collections::BTreeSet<_> = claim.parts.iter().map(|part| part.name).collect();
+            assert_eq!(names.len(), claim.parts.len(), "{}", claim.id);
+        }
+    }
+
+    #[test]
+    fn an_alternative_is_never_alone() {
+        for claim in CLAIMS {
+            let alternatives = claim.parts.iter().filter(|part| part.role == Role::Alternative).count();
+            assert_ne!(alternatives, 1, "{}", claim.id);
+        }
+    }
+}

@@ -183,3 +183,19 @@ pub(super) fn layer(run: &Run) -> Fact {
         run.host.hypervisor.clone().unwrap_or_else(|| "none named: bare metal, as far as one can see".into());
     Fact { seen_in: "host".into(), key: "hypervisor".into(), value }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_ran_on_is_of_one_boot_and_one_that_fell_back_is_not() {
+        assert!(!is_younger((1, "990"), (0, "980")));
+        assert!(!is_younger((1, "980"), (0, "980")));
+        assert!(is_younger((1, "20"), (0, "980")));
+        assert!(is_younger((0, "980"), (1, "20")));
+        // Asked first and younger: the other may just have been asked later.
+        assert!(!is_younger((0, "20"), (1, "980")));
+        assert!(!is_younger((1, "soon"), (0, "980")));
+    }
+}

@@ -57,3 +57,73 @@ fn list(parts: &[&PartJudgement]) -> String {
         groups.iter().map(|(names, reason)| format!("{}: {reason}", names.join(", "))).collect();
     each.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::prop;
+    use proptest::sample::select;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+    use Role::{Alternative, Aside, Deciding};
+    use Verdict::{Inconclusive, NotMeasured, Refuted, Supported};
+
+    fn part(role: Role, verdict: Verdict) -> PartJudgement {
+        PartJudgement {
+            name: "part",
+            role,
+            rule: String::new(),
+            looks_at: String::new(),
+            verdict,
+            reason: verdict.to_string(),
+            ratio: None,
+            facts: Vec::new(),
+        }
+    }
+
+    fn combined(parts: &[(Role, Verdict)]) -> Verdict {
+        combine(&parts.iter().map(|(role, verdict)| part(*role, *verdict)).collect::<Vec<_>>()).0
+    }
+
+    #[test]
+    fn a_claim_stands_only_with_all_that_it_stands_on() {
+        let cases: [(&[(Role, Verdict)], Verdict); 10] = [
+            (&[(Deciding, Supported), (Deciding, Supported)], Supported),
+            (&[(Deciding, Supported), (Deciding, Refuted)], Refuted),
+            (&[(Deciding, NotMeasured), (Deciding, Refuted)], Refuted),
+            (&[(Deciding, Supported), (Deciding, Inconclusive)], Inconclusive),
+            (&[(Deciding, Supported), (Deciding, NotMeasured)], Inconclusive),
+            (&[(Deciding, NotMeasured), (Aside, Supported)], NotMeasured),
+            (&[(Deciding, Supported), (Alternative, NotMeasured), (Alternative, Supported)], Supported),
+            (&[(Deciding, Supported), (Alternative, Refuted), (Alternative, Supported)], Refuted),
+            (&[(Deciding, Supported), (Alternative, NotMeasured), (Alternative, NotMeasured)], Inconclusive),
+            (&[(Deciding, Supported), (Alternative, Inconclusive), (Alternative, Supported)], Inconclusive),
+        ];
+        for (parts, expected) in cases {
+            assert_eq!(combined(parts), expected, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_names_what_is_open() {
+        let (_, reason) = combine(&[part(Deciding, Supported), part(Deciding, NotMeasured)]);
+        assert_eq!(reason, "supported so far: 1 of 2 parts. Open: not measured here");
+    }
+
+    proptest! {
+        #[test]
+        fn an_aside_decides_nothing_and_order_does_not_matter(
+            parts in prop::collection::vec(
+                (select(vec![Deciding, Alternative]), select(Verdict::ALL.to_vec())), 1..6),
+            aside in select(Verdict::ALL.to_vec()),
+        ) {
+            let plain = combined(&parts);
+            let mut more = parts.clone();
+            more.push((Aside, aside));
+            more.reverse();
+            prop_assert_eq!(combined(&more), plain);
+            prop_assert_eq!(plain == Refuted, parts.iter().any(|(_, verdict)| *verdict == Refuted));
+            prop_assert!(plain != Supported || parts.iter().any(|(_, verdict)| *verdict == Supported));
+        }
+    }
+}

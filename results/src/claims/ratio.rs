@@ -69,7 +69,7 @@ pub(super) fn ratio(run: &Run, what: &Measure, of: &'static str, to: &'static st
     let experiment = what.experiment();
     if !run.measurements.iter().any(|m| m.experiment == experiment) {
         return Err(Gap::Missing(format!(
-            "this run holds nothing of it: `bench run {experiment}` measures it"
+            "this run holds nothing of it: bench run {experiment} measures it"
         )));
     }
     let (estimate, workloads) = match what {
@@ -94,7 +94,7 @@ pub(super) fn ratio(run: &Run, what: &Measure, of: &'static str, to: &'static st
 /// Whether a backend could be used; else why not.
 pub(super) fn ran(run: &Run, name: &str) -> Result<(), String> {
     let Some(backend) = run.backend(name) else {
-        return Err(format!("{name} is not part of this run (`--backends` chooses)"));
+        return Err(format!("{name} is not part of this run (--backends chooses)"));
     };
     let why = backend.reason.as_deref().unwrap_or("no reason recorded");
     match backend.status {

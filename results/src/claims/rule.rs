@@ -169,9 +169,9 @@ impl RatioWanted {
     /// What follows from an interval.
     fn verdict(self, interval: Option<(f64, f64)>, blocks: usize) -> (Verdict, String) {
         let Some((low, high)) = interval else {
-            let more = format!("`--samples {LEAST_BLOCKS}` or more takes them");
-            let few = format!("blocks are too few for a 95 % interval, which takes {LEAST_BLOCKS}; {more}");
-            return (Verdict::Inconclusive, format!("{blocks} {few}"));
+            let so_many = if blocks == 1 { "1 block is".to_owned() } else { format!("{blocks} blocks are") };
+            let takes = format!("it takes {LEAST_BLOCKS} (--samples {LEAST_BLOCKS})");
+            return (Verdict::Inconclusive, format!("{so_many} too few for a 95 % interval; {takes}"));
         };
         let (holds, fails) = match self {
             RatioWanted::Above(limit) => (low > limit, high <= limit),
@@ -200,5 +200,90 @@ impl fmt::Display for RatioWanted {
             f,
             "supported if the whole 95 % interval of the ratio lies {place}, refuted if no part of it does, else inconclusive"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::Strategy;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    fn verdict(wanted: RatioWanted, low: f64, high: f64) -> Verdict {
+        wanted.verdict(Some((low, high)), LEAST_BLOCKS).0
+    }
+
+    #[test]
+    fn the_whole_interval_has_to_lie_on_one_side() {
+        use Verdict::{Inconclusive, Refuted, Supported};
+        let cases = [
+            (RatioWanted::Above(1.0), 1.01, 9.0, Supported),
+            (RatioWanted::Above(1.0), 0.99, 9.0, Inconclusive),
+            (RatioWanted::Above(1.0), 0.90, 1.0, Refuted),
+            (RatioWanted::Below(3.0), 0.90, 2.9, Supported),
+            (RatioWanted::Below(3.0), 2.90, 3.1, Inconclusive),
+            (RatioWanted::Below(3.0), 3.00, 9.0, Refuted),
+            (RatioWanted::Within(5), 0.96, 1.04, Supported),
+            (RatioWanted::Within(5), 0.96, 1.06, Inconclusive),
+            (RatioWanted::Within(5), 0.90, 1.20, Inconclusive),
+            (RatioWanted::Within(5), 1.06, 1.20, Refuted),
+            (RatioWanted::Within(5), 0.80, 0.95, Refuted),
+        ];
+        for (wanted, low, high, expected) in cases {
+            assert_eq!(verdict(wanted, low, high), expected, "{wanted:?} {low} {high}");
+        }
+    }
+
+    #[test]
+    fn without_an_interval_nothing_is_decided_and_the_reason_says_what_it_takes() {
+        let (verdict, reason) = RatioWanted::Above(1.0).verdict(None, 1);
+        assert_eq!(verdict, Verdict::Inconclusive);
+        assert!(reason.contains("1 block is too few") && reason.contains("--samples 6"), "{reason}");
+    }
+
+    #[test]
+    fn words_have_the_limits_that_decide() {
+        for (wanted, place) in [
+            (RatioWanted::Above(1.0), "lies above 1,"),
+            (RatioWanted::Below(3.0), "lies below 3,"),
+            (RatioWanted::Within(5), "lies within 5 % of 1 (0.952 to 1.050),"),
+        ] {
+            assert!(wanted.to_string().contains(place), "{wanted}");
+        }
+    }
+
+    fn interval() -> impl Strategy<Value = (f64, f64)> {
+        (0.2_f64..5.0, 1.0_f64..3.0).prop_map(|(low, times)| (low, low * times))
+    }
+
+    proptest! {
+        #[test]
+        fn above_and_below_are_opposites_off_the_limit((low, high) in interval(), limit in 0.3_f64..4.0) {
+            let turned = match verdict(RatioWanted::Above(limit), low, high) {
+                Verdict::Supported => Verdict::Refuted,
+                Verdict::Refuted => Verdict::Supported,
+                other => other,
+            };
+            prop_assert_eq!(verdict(RatioWanted::Below(limit), low, high), turned);
+        }
+
+        #[test]
+        fn which_side_is_the_divisor_does_not_matter_to_within((low, high) in interval(), percent in 1_u8..60) {
+            let wanted = RatioWanted::Within(percent);
+            prop_assert_eq!(verdict(wanted, low, high), verdict(wanted, 1.0 / high, 1.0 / low));
+        }
+
+        #[test]
+        fn a_wider_interval_never_decides_what_a_narrower_one_left_open(
+            (low, high) in interval(),
+            wider in 1.0_f64..2.0,
+            limit in 0.3_f64..4.0,
+        ) {
+            for wanted in [RatioWanted::Above(limit), RatioWanted::Below(limit), RatioWanted::Within(5)] {
+                let (narrow, wide) = (verdict(wanted, low, high), verdict(wanted, low / wider, high * wider));
+                prop_assert!(wide == narrow || wide == Verdict::Inconclusive, "{:?}", wanted);
+            }
+        }
     }
 }
