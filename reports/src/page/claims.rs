@@ -75,7 +75,8 @@ impl From<Judgement> for ClaimRow {
             Some(FigureRow { name: part.of.name, ratio: part.ratio.clone()?, aside: part.aside })
         };
         let figures: Vec<FigureRow> = parts.iter().filter_map(figure).collect();
-        let brief = figures.iter().all(|figure| figure.aside);
+        let open = matches!(of.verdict, Verdict::Inconclusive | Verdict::NotMeasured);
+        let brief = open || figures.iter().all(|figure| figure.aside);
         ClaimRow { of, class, sign, figures, brief, parts }
     }
 }

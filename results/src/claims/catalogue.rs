@@ -89,10 +89,34 @@ pub static CLAIMS: &[Claim] = &[
         hypothesis: "One more idle virtual machine with Linux takes more memory than one more container, and starting and \
                      ending it takes more CPU time.",
         parts: &[
-            ratio("memory", Role::Deciding, MARGINAL, (LINUX_VM, CONTAINER), DEARER),
-            ratio("CPU time", Role::Deciding, CPU_TIME, (LINUX_VM, CONTAINER), DEARER),
-            ratio("memory, unikernel VM", Role::Aside, MARGINAL, (UNIKERNEL, CONTAINER), DEARER),
-            ratio("CPU time, unikernel VM", Role::Aside, CPU_TIME, (UNIKERNEL, CONTAINER), DEARER),
+            ratio(
+                "memory, Linux VM against container",
+                Role::Deciding,
+                MARGINAL,
+                (LINUX_VM, CONTAINER),
+                DEARER,
+            ),
+            ratio(
+                "CPU time, Linux VM against container",
+                Role::Deciding,
+                CPU_TIME,
+                (LINUX_VM, CONTAINER),
+                DEARER,
+            ),
+            ratio(
+                "memory, unikernel VM against container",
+                Role::Aside,
+                MARGINAL,
+                (UNIKERNEL, CONTAINER),
+                DEARER,
+            ),
+            ratio(
+                "CPU time, unikernel VM against container",
+                Role::Aside,
+                CPU_TIME,
+                (UNIKERNEL, CONTAINER),
+                DEARER,
+            ),
         ],
     },
     Claim {
@@ -150,9 +174,27 @@ pub static CLAIMS: &[Claim] = &[
         hypothesis: "Computation and system calls cost the same as in a bare process within a few per cent, but for what a \
                      seccomp filter adds to system calls.",
         parts: &[
-            ratio("computation", Role::Deciding, CPU, (CONTAINER, PROCESS), A_FEW_PER_CENT),
-            ratio("system calls, no filter", Role::Deciding, SYSCALLS, (UNFILTERED, PROCESS), A_FEW_PER_CENT),
-            ratio("what the filter adds", Role::Aside, SYSCALLS, (CONTAINER, UNFILTERED), DEARER),
+            ratio(
+                "computation, container against process",
+                Role::Deciding,
+                CPU,
+                (CONTAINER, PROCESS),
+                A_FEW_PER_CENT,
+            ),
+            ratio(
+                "system calls, container without filter against process",
+                Role::Deciding,
+                SYSCALLS,
+                (UNFILTERED, PROCESS),
+                A_FEW_PER_CENT,
+            ),
+            ratio(
+                "system calls, filter against none",
+                Role::Aside,
+                SYSCALLS,
+                (CONTAINER, UNFILTERED),
+                DEARER,
+            ),
         ],
     },
     Claim {
@@ -161,18 +203,48 @@ pub static CLAIMS: &[Claim] = &[
         hypothesis: "In a Linux guest, computation costs the same as on the host within a few per cent, system calls are \
                      served by the guest's kernel without leaving it, and page faults are dearer.",
         parts: &[
-            ratio("computation", Role::Deciding, COMPUTATION, (LINUX_VM, PROCESS), A_FEW_PER_CENT),
-            ratio("system calls stay inside", Role::Deciding, GETPID, (LINUX_VM, PROCESS), WITHOUT_EXIT),
-            ratio("page faults are dearer", Role::Deciding, FIRST_TOUCH, (LINUX_VM, PROCESS), DEARER),
-            ratio("memory work", Role::Aside, MEMORY_WORK, (LINUX_VM, PROCESS), A_FEW_PER_CENT),
             ratio(
-                "computation, unikernel VM",
+                "computation, Linux VM against process",
+                Role::Deciding,
+                COMPUTATION,
+                (LINUX_VM, PROCESS),
+                A_FEW_PER_CENT,
+            ),
+            ratio(
+                "getpid, Linux VM against process",
+                Role::Deciding,
+                GETPID,
+                (LINUX_VM, PROCESS),
+                WITHOUT_EXIT,
+            ),
+            ratio(
+                "page faults, Linux VM against process",
+                Role::Deciding,
+                FIRST_TOUCH,
+                (LINUX_VM, PROCESS),
+                DEARER,
+            ),
+            ratio(
+                "memory work, Linux VM against process",
+                Role::Aside,
+                MEMORY_WORK,
+                (LINUX_VM, PROCESS),
+                A_FEW_PER_CENT,
+            ),
+            ratio(
+                "computation, unikernel VM against process",
                 Role::Aside,
                 COMPUTATION,
                 (UNIKERNEL, PROCESS),
                 A_FEW_PER_CENT,
             ),
-            ratio("system calls, unikernel VM", Role::Aside, GETPID, (UNIKERNEL, PROCESS), WITHOUT_EXIT),
+            ratio(
+                "getpid, unikernel VM against process",
+                Role::Aside,
+                GETPID,
+                (UNIKERNEL, PROCESS),
+                WITHOUT_EXIT,
+            ),
         ],
     },
     Claim {
