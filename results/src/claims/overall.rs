@@ -4,7 +4,7 @@
 
 use super::{PartJudgement, Role, Verdict};
 
-/// How [`combine`] works, in words.
+/// How the verdicts of parts make that of a claim, in words.
 pub const HOW_PARTS_COMBINE: &str = "A claim is refuted if one of its deciding parts is. It is supported if all of them are \
      (of alternatives, all that were measured, and at least one). It is not measured here if none of them was measured, and \
      inconclusive in all other cases. Asides decide nothing.";

@@ -1,6 +1,6 @@
 //! When a part of a claim is supported and when refuted.
 //!
-//! Invariant: [`Rule::judge`] does what the rule's [`Display`](fmt::Display) says; both read the same fields.
+//! Invariant: a rule judges as its [`Display`](fmt::Display) says; both read the same fields.
 
 use std::fmt;
 
