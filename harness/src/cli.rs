@@ -2,6 +2,7 @@
 
 pub mod ab;
 pub mod baseline;
+pub mod claims;
 pub mod export;
 pub mod history;
 pub mod judge;
@@ -15,6 +16,7 @@ use results::Experiment;
 
 use ab::AbArgs;
 use baseline::BaselineCommand;
+use claims::ClaimsArgs;
 use export::ExportArgs;
 use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
@@ -67,6 +69,10 @@ pub enum Command {
         #[command(flatten)]
         json: JsonArg,
     },
+    /// Say what a run has to say to common claims about containers and virtual machines, each with the rule that judged it.
+    ///
+    /// A verdict is supported, refuted, inconclusive or not measured here; docs/method.md has the rules that hold for all.
+    Claims(ClaimsArgs),
     /// Judge a run against one or more others: what regressed, what improved, what cannot be told.
     ///
     /// Exit status 1 if something regressed by what may be the threshold or more, 2 if the runs cannot be compared.

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use harness::cli::{Cli, Command};
-use harness::command::{ab, baseline, clean, compare, doctor, export, history, kernel, list, report, run};
+use harness::command::{
+    ab, baseline, claims, clean, compare, doctor, export, history, kernel, list, report, run,
+};
 use harness::status::{self, Outcome};
 use tracing::level_filters::LevelFilter;
 
@@ -30,6 +32,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
         Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
+        Command::Claims(args) => claims::claims(&args)?,
         Command::Compare(args) => return compare::compare(&args),
         Command::Ab(args) => return ab::ab(&args),
         Command::Baseline(command) => baseline::baseline(&command)?,

@@ -10,7 +10,7 @@ use results::{BackendStatus, Experiment, Measurement, Metric, Run, Status};
 use crate::progress::name;
 
 /// Columns to fill where there is no terminal to ask.
-const WIDTH: u16 = 120;
+pub(crate) const WIDTH: u16 = 120;
 
 /// All tables of a run, and what could not be measured.
 pub fn tables(run: &Run) -> String {

@@ -9,7 +9,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
-use results::{Backend, BackendStatus, Experiment, Host, Measurement, Metric, Run};
+use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
 
 use crate::palette;
 
@@ -124,14 +124,6 @@ impl<'r> Analysis<'r> {
 
     /// The software that emulated the processor, if the run's host says that it is one.
     pub fn emulator(&self) -> Option<&'r str> {
-        emulator(&self.run.host)
+        self.run.host.emulator()
     }
-}
-
-/// The software that emulated the processor of a host, if it says so. Numbers of such a host say what the emulator finds
-/// easy.
-pub fn emulator(host: &Host) -> Option<&str> {
-    let below = host.hypervisor.as_deref()?;
-    let lower = below.to_ascii_lowercase();
-    ["tcg", "emulat"].iter().any(|sign| lower.contains(sign)).then_some(below)
 }

@@ -3,6 +3,7 @@
 //! Invariant: the unit is chosen after rounding, so 999.9 ns reads `1.00 µs`, never `1000 ns`.
 
 use results::Unit;
+use results::claims::Ratio;
 use results::stats::Estimate;
 
 /// Prefix steps of a unit: (size in the base unit, suffix), ascending.
@@ -84,6 +85,16 @@ pub fn told(of: &Estimate, unit: Unit) -> String {
     }
 }
 
+/// A ratio with all that it takes to judge it: `121 × (118–125), 60 blocks`.
+pub fn ratio(ratio: &Ratio) -> String {
+    let ends = match ratio.interval {
+        Some((low, high)) => format!(" ({})", interval(low, high, Unit::Count)),
+        None => ", no interval".to_owned(),
+    };
+    let blocks = if ratio.blocks == 1 { "1 block".to_owned() } else { format!("{} blocks", ratio.blocks) };
+    format!("{}{ends}, {blocks}", quantity(ratio.median, Unit::Ratio))
+}
+
 /// A label of an axis: like [`quantity`], without zeros that say nothing (`0.5 ms`, `10 µs`).
 pub fn tick(value: f64, unit: Unit) -> String {
     let (size, suffix) = step(value, unit);
@@ -135,6 +146,15 @@ mod tests {
         assert_eq!(of(1), "5.00\u{a0}ns, one sample");
         assert_eq!(of(5), "5.00\u{a0}ns, of 5 samples, 4.00–6.00\u{a0}ns");
         assert_eq!(of(6), "5.00\u{a0}ns, 95\u{a0}% interval 4.00–6.00\u{a0}ns, 6 samples");
+    }
+
+    #[test]
+    fn a_ratio_comes_with_its_interval_and_blocks() {
+        let of = |interval, blocks| {
+            ratio(&Ratio { of: "microvm", to: "container", median: 1.234, interval, blocks, workloads: None })
+        };
+        assert_eq!(of(Some((1.2, 1.26)), 60), "1.23\u{a0}× (1.20–1.26), 60 blocks");
+        assert_eq!(of(None, 1), "1.23\u{a0}×, no interval, 1 block");
     }
 
     #[test]

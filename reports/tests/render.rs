@@ -223,6 +223,42 @@ fn dozens_of_backends_and_endless_names_do_not_break_a_chart() {
 }
 
 #[test]
+fn every_claim_stands_on_the_page_with_its_verdict_as_a_word_and_a_sign() {
+    let mut run = support::run(24);
+    // A virtual machine that is ready before a container refutes C1; the others are as they are.
+    let is_it = |m: &&mut results::Measurement| {
+        m.backend == "microvm-linux" && m.metric == results::Metric::StartupTime
+    };
+    let startup = run.measurements.iter_mut().find(is_it).unwrap();
+    startup.samples.iter_mut().for_each(|sample| *sample /= 1000.0);
+    let page = html(&run).unwrap();
+    for number in 1..=10 {
+        assert_eq!(page.matches(&format!("id=\"C{number}\"")).count(), 1, "C{number}");
+    }
+    for look in
+        ["✓</span> supported", "✗</span> refuted", "?</span> inconclusive", "–</span> not measured here"]
+    {
+        assert!(page.contains(look), "{look}");
+    }
+    assert!(page.contains("<li><a href=\"#claims\">"));
+    let claims = page.split("id=\"claims\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert_eq!(claims.matches("<p class=\"verdict\">").count(), 10);
+    assert!(claims.contains("Linux VM against container: <strong>") && claims.contains("24 blocks"));
+    // Fewer blocks than an interval takes: numbers without a verdict.
+    let few = html(&support::run(4)).unwrap();
+    assert!(few.contains("no interval, 4 blocks") && few.contains("too few for a 95 % interval"));
+}
+
+#[test]
+fn a_run_in_an_emulator_has_no_verdict_about_numbers() {
+    let mut run = support::run(24);
+    run.host.hypervisor = Some("QEMU (TCG) (emulator)".to_owned());
+    let page = html(&run).unwrap();
+    let claims = page.split("id=\"claims\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(claims.contains("emulated:") && !claims.contains("blocks</strong>"));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a-file");

@@ -6,6 +6,7 @@
 
 mod assembly;
 mod check;
+pub mod claims;
 pub mod compare;
 pub mod export;
 pub mod history;

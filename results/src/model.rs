@@ -14,6 +14,9 @@ use crate::Metric;
 /// The only schema version this build writes, and the newest it reads.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// What marks a sample of a backend that was delayed on purpose, to test comparisons: it is not what the backend costs.
+pub const TEST_DELAY_FLAG: &str = "test-delay";
+
 /// Everything one `bench` invocation measured; the root of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -130,6 +133,16 @@ pub struct Host {
     pub load_1m: f64,
     /// CPU vulnerabilities and their mitigations, from sysfs.
     pub mitigations: BTreeMap<String, String>,
+}
+
+impl Host {
+    /// The software that emulated the processor, if the host says that it was: its numbers then say what an emulator finds
+    /// easy, and are no result.
+    pub fn emulator(&self) -> Option<&str> {
+        let below = self.hypervisor.as_deref()?;
+        let lower = below.to_ascii_lowercase();
+        ["tcg", "emulat"].iter().any(|sign| lower.contains(sign)).then_some(below)
+    }
 }
 
 /// What the run was asked to do.

@@ -1,21 +1,18 @@
 //! A backend whose agent waits before READY, for tests of comparisons: its user asks for it by the environment variable
 //! `BENCH_TEST_DELAY=[BACKEND:]NANOSECONDS` of `bench`, and the agent gets the number in a variable of the same name.
 //!
-//! Unit: nanoseconds. Invariant: every sample of such a backend carries the flag [`FLAG`], so that it can never pass for
+//! Unit: nanoseconds. Invariant: every sample of such a backend carries the flag [`TEST_DELAY_FLAG`], so that it can never pass for
 //! what the backend costs.
 
 use std::env;
 
 use anyhow::{Context, Result, bail};
-use results::Experiment;
+use results::{Experiment, TEST_DELAY_FLAG};
 use workloads::{LONGEST_TEST_DELAY_NS, TEST_DELAY};
 
 use super::{Backend, Details, Instance, Job, names};
 use crate::scratch::Scratch;
 use crate::select;
-
-/// What marks the samples.
-pub const FLAG: &str = "test-delay";
 
 /// A delay, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +101,7 @@ impl Backend for Delayed {
     }
 
     fn flag(&self) -> Option<&'static str> {
-        Some(FLAG)
+        Some(TEST_DELAY_FLAG)
     }
 }
 
@@ -118,7 +115,7 @@ mod tests {
         let one = Delay::parse("container:2000000").unwrap();
         let flagged = |delay: &Delay| {
             let backends = super::super::all(&Default::default()).into_iter().map(|b| delay.apply(b));
-            backends.filter(|b| b.flag() == Some(FLAG)).map(|b| b.name()).collect::<Vec<_>>()
+            backends.filter(|b| b.flag() == Some(TEST_DELAY_FLAG)).map(|b| b.name()).collect::<Vec<_>>()
         };
         assert_eq!(flagged(&all), names());
         assert_eq!(flagged(&one), ["container"]);

@@ -2,6 +2,7 @@
 
 pub mod ab;
 pub mod baseline;
+pub mod claims;
 pub mod clean;
 pub mod compare;
 pub mod doctor;

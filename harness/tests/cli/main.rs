@@ -8,6 +8,7 @@
 mod ab;
 mod bad_input;
 mod baseline;
+mod claims;
 mod common;
 mod compare;
 mod export;

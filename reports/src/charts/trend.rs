@@ -8,7 +8,6 @@ use results::history::{Entry, History, Series};
 
 use super::{Area, Frame, LONGEST_NAME, MOST_BACKENDS, Use, origin};
 use crate::Error;
-use crate::analysis::emulator;
 use crate::axis::Axis;
 use crate::canvas::{Align, Canvas, Font, shorten, sketch};
 use crate::format::{interval, moment, quantity, tick};
@@ -76,7 +75,7 @@ impl Trend<'_> {
         let setting = &self.history.settings[newest.setting];
         let when = format!("{} to {}", moment(&oldest.started_at), moment(&newest.started_at));
         let origin = origin(&setting.host, &when);
-        let emulated = self.history.settings.iter().any(|setting| emulator(&setting.host).is_some());
+        let emulated = self.history.settings.iter().any(|setting| setting.host.emulator().is_some());
         let frame = Frame { usage, title: &self.title, origin: &origin, emulated };
 
         let first = runs.len().saturating_sub(MOST_RUNS);

@@ -15,7 +15,7 @@ use results::history::{History, Series};
 use crate::charts::{Chart, Use};
 use crate::format::{interval, moment, quantity};
 use crate::write::{Rendered, write};
-use crate::{Error, analysis, palette, words};
+use crate::{Error, palette, words};
 
 use choose::{Chosen, choose, seats};
 use tables::{ChangeRow, RunRow, Section, SettingRow};
@@ -67,7 +67,7 @@ pub fn html(history: &History, unread: &[Unread]) -> Result<String, Error> {
         dark: palette::style_sheet(),
         title: title(history),
         place: place(history),
-        emulators: history.settings.iter().filter_map(|setting| analysis::emulator(&setting.host)).collect(),
+        emulators: history.settings.iter().filter_map(|setting| setting.host.emulator()).collect(),
         headline: headline(history),
         several: history.settings.len() > 1,
         changes,

@@ -4,6 +4,7 @@
 //! marked `safe`, and only what holds no string of the run, or escapes for itself, is: pictures, style sheet, script.
 
 mod cards;
+mod claims;
 mod headline;
 mod history_table;
 mod host;
@@ -23,6 +24,7 @@ use crate::canvas::sketch;
 use crate::{format, palette};
 
 use cards::Card;
+use claims::Claims;
 use headline::Span;
 use history_table::Line;
 use host::Fact;
@@ -55,6 +57,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         single: host::single(run),
         sections: section::sections(analysis)?,
         systems: history_table::lines(analysis),
+        claims: claims::claims(analysis),
         backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
         disturbances: host::disturbances(analysis),
@@ -85,6 +88,7 @@ struct Page<'r> {
     compared: String,
     cards: Vec<Card>,
     single: bool,
+    claims: Claims,
     sections: Vec<Section>,
     systems: Vec<Line>,
     backends: Vec<BackendRow<'r>>,
