@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod export;
 pub mod history;
 pub mod judge;
+pub mod report;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ use baseline::BaselineCommand;
 use export::ExportArgs;
 use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
+use report::ReportArgs;
 
 /// What does isolation cost on this machine?
 ///
@@ -55,18 +57,8 @@ pub enum Command {
     List(JsonArg),
     /// Say what this host can measure, what will distort the numbers, and the command that mends it.
     Doctor(JsonArg),
-    /// Render the report again from saved results.
-    Report {
-        /// Run folders, `run.json` or `journal.jsonl` files, or names below `bench-results`.
-        #[arg(required = true, value_name = "RUN")]
-        runs: Vec<PathBuf>,
-        /// Write to this folder instead of the run's own (only for a single run).
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// Output.
-        #[command(flatten)]
-        json: JsonArg,
-    },
+    /// Render the report again from saved results, or one of its charts alone.
+    Report(ReportArgs),
     /// Judge a run against one or more others: what regressed, what improved, what cannot be told.
     ///
     /// Exit status 1 if something regressed by what may be the threshold or more, 2 if the runs cannot be compared.

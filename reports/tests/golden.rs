@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use reports::{charts, history, html};
+use reports::{Picture, Size, Theme, chart, charts, history, html};
 use results::{Metric, RunState};
 
 fn matches_golden(name: &str, made: &str) {
@@ -53,4 +53,17 @@ fn the_page_of_many_runs_reads_as_it_did() {
     let charts = history::charts(&runs).unwrap();
     let chart = charts.iter().find(|chart| chart.name == "startup-noop-startup_time").unwrap();
     matches_golden("history-startup.svg", &chart.svg);
+}
+
+#[test]
+fn charts_for_an_article_look_as_they_did() {
+    for (name, width, height, theme) in [
+        ("startup-ecdf", 480, 400, Theme::Dark),
+        ("cpu", 640, 720, Theme::Light),
+        ("memory", 360, 900, Theme::Dark),
+    ] {
+        let style = Picture { size: Some(Size { width, height }), theme };
+        let picture = chart(&support::run(24), name, style).unwrap();
+        matches_golden(&format!("{name}-{width}x{height}.svg"), &picture.svg);
+    }
 }

@@ -7,7 +7,7 @@ use super::{Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, MOST_WORKLOADS, gri
 use crate::Error;
 use crate::analysis::{Analysis, Cell};
 use crate::axis::Axis;
-use crate::canvas::{Align, Canvas, Font, shorten};
+use crate::canvas::{Align, Canvas, Font, fit, shorten};
 use crate::palette::Ink;
 
 /// One workload.
@@ -106,15 +106,17 @@ pub(super) fn draw(
     let head = key.len() as f64 * LEGEND_LINE + 10.0;
     // On a phone the name stands above its lanes instead of beside them.
     let name_line = if frame.narrow() { 18.0 } else { 0.0 };
-    let lanes = |row: &Row| row.dots.len() + row.missing.len();
-    let tall = |row: &Row| lanes(row) as f64 * LANE + PADDING + name_line;
-    let height: f64 = rows.iter().map(tall).sum();
-    frame.around(head + height + AXIS, |canvas, area| {
+    let lanes = |row: &Row| (row.dots.len() + row.missing.len()) as f64 * LANE + PADDING;
+    let (lines, names) = (rows.iter().map(lanes).sum::<f64>(), rows.len() as f64 * name_line);
+    frame.around(head + lines + names + AXIS, |canvas, area| {
+        let stretch = 1.0 + area.extra / lines;
+        let tall = |row: &Row| lanes(row) * stretch + name_line;
+        let height: f64 = rows.iter().map(tall).sum();
         legend(canvas, &key, area)?;
         let from = if frame.narrow() { area.left + 6.0 } else { area.left + NAMES };
         let Some(axis) = (look.axis)(&values, (from, area.right - 18.0)) else { return Ok(()) };
         let (mut top, bottom) = (area.top + head, area.top + head + height);
-        let ticks = axis.ticks(if frame.narrow() { 5 } else { 9 }, look.unit);
+        let ticks = axis.ticks(frame.ticks(9), look.unit);
         grid(canvas, &axis, &ticks, look.unit, (top, bottom))?;
         if let Some(rule) = look.rule {
             let x = axis.pixel(rule);
@@ -123,14 +125,14 @@ pub(super) fn draw(
         for row in rows {
             canvas.line(&[(area.left, top), (area.right, top)], Ink::Grid, 1.0)?;
             let name_y = if frame.narrow() { top + 13.0 } else { top + tall(row) / 2.0 };
+            if frame.narrow() {
+                // Words stand on paper, so that no line of the grid runs through them.
+                let end = area.left + Font::BODY.width(&row.name);
+                canvas.rect((area.left, top + 4.0), (end, top + 22.0), Ink::Paper, 1.0)?;
+            }
             canvas.text(&row.name, (area.left, name_y), Font::BODY, Align::Start)?;
-            row_marks(
-                canvas,
-                row,
-                &axis,
-                (from, area.right - 18.0),
-                top + name_line + (PADDING + LANE) / 2.0,
-            )?;
+            let first = top + name_line + (PADDING + LANE) / 2.0 * stretch;
+            row_marks(canvas, row, look, &axis, (from, area.right - 18.0), (first, LANE * stretch))?;
             top += tall(row);
         }
         canvas.line(&[(area.left, bottom), (area.right, bottom)], Ink::Grid, 1.0)?;
@@ -138,27 +140,34 @@ pub(super) fn draw(
     })
 }
 
-/// The lanes of one row, the first centred on `y`.
+/// The lanes of one row, the first centred on `y`, each so tall.
 fn row_marks(
     canvas: &Canvas<'_>,
     row: &Row,
+    look: &Look,
     axis: &Axis,
     (from, to): (f64, f64),
-    mut y: f64,
+    (mut y, lane): (f64, f64),
 ) -> Result<(), Error> {
     for (place, estimate) in &row.dots {
         let (low, high) = (axis.pixel(estimate.low), axis.pixel(estimate.high));
         canvas.line(&[(low, y), (high, y)], Ink::Backend(*place), 2.4)?;
         canvas.mark(*place, (axis.pixel(estimate.median), y))?;
-        y += LANE;
+        y += lane;
     }
     // A gap has a lane of its own, in words only: a mark would be taken for a value. It stands on the side where the row's
     // dots are, so that the eye need not travel.
     let right = row.dots.first().is_some_and(|dot| axis.pixel(dot.1.median) > (from + to) / 2.0);
     for why in &row.missing {
+        let why = fit(why, Font::SMALL, to - from - 6.0);
         let (x, align) = if right { (to, Align::End) } else { (from + 6.0, Align::Start) };
-        canvas.text(why, (x, y), Font::SMALL, align)?;
-        y += LANE;
+        if look.rule.is_some() {
+            let wide = Font::SMALL.width(&why);
+            let from = if right { x - wide } else { x };
+            canvas.rect((from, y - 6.0), (from + wide, y + 6.0), Ink::Paper, 1.0)?;
+        }
+        canvas.text(&why, (x, y), Font::SMALL, align)?;
+        y += lane;
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
         Some(Bar { backend, name: shorten(&of.name, LONGEST_NAME), total, parts, rule })
     });
     let bars: Vec<Bar> = bars.take(MOST_BACKENDS).collect();
-    stack(frame, &bars, Unit::Bytes, "memory; black rule: marginal cost of one more")
+    let label = format!("memory; {} rule: marginal cost of one more", frame.strong());
+    stack(frame, &bars, Unit::Bytes, &label)
 }
 
 #[cfg(test)]
