@@ -13,6 +13,7 @@ pub mod history;
 mod page;
 mod palette;
 mod png;
+pub mod side_by_side;
 mod words;
 mod write;
 
@@ -75,6 +76,19 @@ pub enum Error {
         asked: Size,
         /// The longest side, in CSS pixels.
         most: u32,
+    },
+    /// One run has nothing beside it.
+    #[error("side by side takes two different runs or more")]
+    TooFewRuns,
+    /// More runs than can be told apart.
+    #[error(
+        "{many} runs are too many for one page, which holds {most}; `bench history` shows how many developed"
+    )]
+    TooManyRuns {
+        /// As asked for.
+        many: usize,
+        /// The most that a page holds.
+        most: usize,
     },
     /// The page's template failed.
     #[error("cannot fill in the page: {0}")]

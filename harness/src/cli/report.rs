@@ -15,6 +15,11 @@ pub struct ReportArgs {
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
 
+    /// All runs side by side on one page, by default below `bench-results`, instead of a report for each; usually those of
+    /// several machines. `@NAME` stands for all of a baseline.
+    #[arg(long, conflicts_with = "chart")]
+    pub together: bool,
+
     /// One chart alone instead of the report, for an article: an SVG on the standard output, or what `--out` names.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(reports::names()))]
     #[arg(conflicts_with = "json")]
@@ -29,8 +34,8 @@ pub struct ReportArgs {
     #[arg(long, value_enum, default_value_t = ThemeName::Light)]
     pub theme: ThemeName,
 
-    /// Folder to write to instead of the run's own (only for a single run); of a chart: a file whose name ends in `.svg` or
-    /// `.png`.
+    /// Folder to write to instead of the run's own (for a single run, or several with `--together`); of a chart: a file
+    /// whose name ends in `.svg` or `.png`.
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
 

@@ -7,13 +7,14 @@ use reports::{Picture, Theme};
 use serde_json::json;
 
 use crate::cli::report::ReportArgs;
-use crate::output::{print, print_json};
+use crate::output::{note, plain, print, print_json};
 use crate::{runs as run_files, table};
 
 /// Renders what the arguments ask for.
 pub fn report(args: &ReportArgs) -> Result<()> {
     match &args.chart {
         Some(name) => chart(args, name),
+        None if args.together => together(args),
         None => each(args),
     }
 }
@@ -22,7 +23,8 @@ pub fn report(args: &ReportArgs) -> Result<()> {
 fn each(args: &ReportArgs) -> Result<()> {
     if args.out.is_some() && args.runs.len() > 1 {
         bail!(
-            "--out takes a single run, not {}: each run's report goes into its own folder",
+            "--out takes a single run, not {}: each run's report goes into its own folder; --together puts them \
+             on one page",
             args.runs.len()
         );
     }
@@ -39,6 +41,23 @@ fn each(args: &ReportArgs) -> Result<()> {
         }
     }
     if args.json.json { print_json(&json!({ "reports": rendered })) } else { Ok(()) }
+}
+
+/// All on one page.
+fn together(args: &ReportArgs) -> Result<()> {
+    let results = Path::new(run_files::RESULTS);
+    let load = |named: &PathBuf| run_files::load_all(named, results);
+    let runs = args.runs.iter().map(load).collect::<Result<Vec<_>>>()?.concat();
+    let (runs, repeated) = reports::side_by_side::distinct(runs);
+    for id in &repeated {
+        note(&format!("given more than once, shown once: {}", plain(id)));
+    }
+    let dir = args.out.as_deref().unwrap_or(results);
+    let rendered = reports::side_by_side::render(&runs, dir, args.theme.into())?;
+    if args.json.json {
+        return print_json(&json!({ "html": rendered.html, "charts": rendered.charts }));
+    }
+    print(&format!("Side by side: {}", rendered.html.display()))
 }
 
 /// One chart of one run, alone.

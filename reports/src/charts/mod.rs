@@ -6,6 +6,7 @@
 mod cpu;
 mod dots;
 mod frame;
+mod lanes;
 mod memory;
 mod phases;
 mod stack;
@@ -16,6 +17,7 @@ mod trend;
 pub(crate) use cpu::slowdown;
 pub(crate) use frame::{Area, Frame, Use};
 pub use frame::{Picture, Size};
+pub(crate) use lanes::{Group, Lane as RunLane, Lanes, Panel, Surroundings, Value};
 pub(crate) use trend::{Lane, Trend, spark};
 
 use results::{Experiment, Host, Run, Unit};
