@@ -185,17 +185,20 @@ impl Lanes {
             }
             for (number, lane) in group.lanes.iter().enumerate() {
                 let y = y + NAME + (number as f64 + 0.5) * LANE;
+                let Some(value) = lane.values.get(placed.panel).filter(|value| **value != Value::Empty)
+                else {
+                    continue;
+                };
                 canvas.text(&lane.label.to_string(), (left + 6.0, y), Font::SMALL, Align::Middle)?;
-                if let Some(value) = lane.values.get(placed.panel) {
-                    value.draw(canvas, group.seat, &axis, (from, to), y)?;
-                    if let Some(middle) = value.middle() {
-                        canvas.text(&quantity(middle, *unit), (right, y), Font::SMALL, Align::End)?;
-                    }
+                value.draw(canvas, group.seat, &axis, (from, to), y)?;
+                if let Some(middle) = value.middle() {
+                    canvas.text(&quantity(middle, *unit), (right, y), Font::SMALL, Align::End)?;
                 }
             }
             y += group.height();
         }
-        canvas.text(label, ((from + to) / 2.0, bottom + 34.0), Font::SMALL, Align::Middle)
+        let label = fit(label, Font::SMALL, to - from);
+        canvas.text(&label, ((from + to) / 2.0, bottom + 34.0), Font::SMALL, Align::Middle)
     }
 }
 

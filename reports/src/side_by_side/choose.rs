@@ -73,14 +73,14 @@ pub(super) const RATIOS: [Ratios; 2] = [
         name: "syscalls",
         title: "System calls, relative to a bare process of the same run",
         caption: "A mark is one system call: how many times the bare process’s time it takes in this backend, in the same \
-                  run. The stroke is the median over the calls, also in figures.",
+                  run. The stroke is the median over the calls, also in figures. Further right is slower.",
     },
     Ratios {
         experiment: Experiment::Cpu,
         name: "cpu",
         title: "Computation and memory work, relative to a bare process of the same run",
         caption: "A mark is one workload: how many times the bare process’s time it takes in this backend, in the same run \
-                  (for bandwidths: how many times less is moved per second). The stroke is the median over the workloads.",
+                  (for bandwidths: how many times less is moved per second). The stroke is the median over the workloads. Further right is slower.",
     },
 ];
 
@@ -145,7 +145,7 @@ impl Ratios {
             title: self.title,
             panels: vec![Panel {
                 unit: Unit::Ratio,
-                label: "times the bare process (logarithmic); further right is slower",
+                label: "times the bare process (logarithmic)",
                 rule: Some(1.0),
             }],
             groups,

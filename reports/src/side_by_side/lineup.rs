@@ -33,7 +33,7 @@ impl<'r> Lineup<'r> {
         let entries = ('A'..='Z').zip(runs).map(|(label, run)| Entry {
             label,
             analysis: Analysis::new(run),
-            differences: differences(&runs[0], run),
+            differences: differing(&runs[0], run),
         });
         let mut known = HashSet::new();
         let names = runs.iter().flat_map(|run| &run.backends).map(|backend| &*backend.name);
@@ -60,6 +60,17 @@ impl<'r> Lineup<'r> {
         let same = |a: &Run, b: &Run| !differences(a, b).iter().any(|one| one.field.starts_with("host."));
         (0..runs.len()).filter(|&at| !runs[..at].iter().any(|earlier| same(earlier, runs[at]))).count()
     }
+}
+
+/// The differences of two runs, without what is said of a backend that ran in one of them only.
+fn differing(first: &Run, run: &Run) -> Vec<Difference> {
+    let idle = |run: &Run| {
+        let idle = run.backends.iter().filter(|backend| backend.status != BackendStatus::Ok);
+        idle.map(|backend| format!("backends.{}.", backend.name)).collect::<Vec<_>>()
+    };
+    let idle = [idle(first), idle(run)].concat();
+    let concerns_idle = |one: &Difference| idle.iter().any(|prefix| one.field.starts_with(prefix));
+    differences(first, run).into_iter().filter(|one| !concerns_idle(one)).collect()
 }
 
 impl<'r> Entry<'r> {

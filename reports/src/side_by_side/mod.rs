@@ -25,7 +25,7 @@ use crate::palette::{self, Theme};
 use crate::write::{Rendered, write};
 
 use choose::{HEADLINES, Headline, RATIOS, Ratios};
-use lineup::Lineup;
+use lineup::{Entry, Lineup};
 use tables::{Matrix, Table};
 
 /// More lanes than this are not told apart by eye.
@@ -91,7 +91,7 @@ fn files(lineup: &Lineup<'_>, theme: Theme) -> Result<Vec<Chart>, Error> {
 
 fn drawn(lanes: &Lanes, lineup: &Lineup<'_>, usage: Use) -> Result<Option<String>, Error> {
     let origin: Vec<String> = lineup.entries.iter().map(|entry| entry.origin()).collect();
-    let warning = lineup.emulated().map(|labels| format!("measured in an emulator: {labels}, no result"));
+    let warning = lineup.emulated().map(|labels| format!("{labels} measured in an emulator: not a result"));
     lanes.drawn_for(usage, &Surroundings { origin: &origin, warning: warning.as_deref() })
 }
 
@@ -193,16 +193,20 @@ fn title(lineup: &Lineup<'_>) -> String {
     format!("{} runs on {machines} machine{plural}", lineup.entries.len())
 }
 
-/// The span over the runs of each backend's ratio to the bare process of the same run.
+/// The span over the runs of each backend's ratio to the bare process of the same run. What is emulated counts only where
+/// all is.
 fn sentence(lineup: &Lineup<'_>, of: &Headline) -> Option<String> {
+    let real = |entry: &&Entry<'_>| entry.analysis.emulator().is_none();
+    let any_real = lineup.entries.iter().any(|entry| real(&entry));
+    let entries: Vec<_> = lineup.entries.iter().filter(|entry| !any_real || real(entry)).collect();
     let clause = |(_, backend): (usize, &str)| {
-        let ratio = |entry| of.cell(entry, backend).and_then(|cell| cell.ratio);
-        let ratios: Vec<Estimate> = lineup.entries.iter().filter_map(ratio).collect();
+        let ratio = |entry: &&Entry<'_>| of.cell(entry, backend).and_then(|cell| cell.ratio);
+        let ratios: Vec<Estimate> = entries.iter().filter_map(ratio).collect();
         let medians = || ratios.iter().map(|ratio| ratio.median);
         let (least, most) = (medians().reduce(f64::min)?, medians().reduce(f64::max)?);
         let (least, most) = (number(least), number(most));
         let range = if least == most { least } else { format!("{least} to {most}") };
-        let all = lineup.entries.len();
+        let all = entries.len();
         let some =
             if ratios.len() < all { format!(" in {} of {all} runs", ratios.len()) } else { String::new() };
         Some(format!("{backend} {range}\u{a0}×{some}"))

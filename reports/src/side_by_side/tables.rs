@@ -48,6 +48,17 @@ pub(super) struct Matrix {
     pub groups: Vec<Workload>,
     /// Workloads that are not shown.
     pub left_out: usize,
+    /// Why backends have no number at all in some runs.
+    pub gaps: Vec<Gap>,
+}
+
+/// Why some backends have no number in some runs.
+pub(super) struct Gap {
+    /// `A, C`
+    pub labels: String,
+    /// `microvm, microvm-linux`
+    pub backends: String,
+    pub why: String,
 }
 
 /// One workload: a row a run.
@@ -111,10 +122,7 @@ pub(super) fn matrix(lineup: &Lineup<'_>, of: Experiment) -> Result<Option<Matri
     let mut known = HashSet::new();
     let all = lineup.entries.iter().flat_map(|entry| entry.analysis.workloads(of));
     let workloads: Vec<&str> = all.filter(|workload| known.insert(*workload)).collect();
-    let has = |backend: &str| {
-        let cells = |entry: &Entry<'_>| entry.analysis.cells(of).any(|cell| cell.of.backend == backend);
-        lineup.entries.iter().any(cells)
-    };
+    let has = |backend: &str| lineup.entries.iter().any(|entry| took_part(entry, of, backend));
     let backends: Vec<_> = lineup.backends.iter().copied().filter(|(_, backend)| has(backend)).collect();
     if workloads.is_empty() || backends.is_empty() {
         return Ok(None);
@@ -131,7 +139,36 @@ pub(super) fn matrix(lineup: &Lineup<'_>, of: Experiment) -> Result<Option<Matri
         columns: columns.collect::<Result<_, Error>>()?,
         groups: workloads.iter().take(MOST_WORKLOADS).map(group).collect(),
         left_out: workloads.len().saturating_sub(MOST_WORKLOADS),
+        gaps: gaps(lineup, of, &backends),
     }))
+}
+
+/// Whether a run says anything of a backend in an experiment.
+fn took_part(entry: &Entry<'_>, of: Experiment, backend: &str) -> bool {
+    entry.analysis.cells(of).any(|cell| cell.of.backend == backend)
+}
+
+/// Reasons for empty columns, each once.
+fn gaps(lineup: &Lineup<'_>, of: Experiment, backends: &[(usize, &str)]) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = Vec::new();
+    for (_, backend) in backends {
+        // The letters of the runs for each reason.
+        let mut reasons: Vec<(String, String)> = Vec::new();
+        for entry in lineup.entries.iter().filter(|entry| !took_part(entry, of, backend)) {
+            let why = entry.why_missing(of, backend, None);
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, labels)) => labels.push_str(&format!(", {}", entry.label)),
+                None => reasons.push((why, entry.label.to_string())),
+            }
+        }
+        for (why, labels) in reasons {
+            match gaps.iter_mut().find(|gap| gap.why == why && gap.labels == labels) {
+                Some(gap) => gap.backends.push_str(&format!(", {backend}")),
+                None => gaps.push(Gap { labels, backends: (*backend).to_owned(), why }),
+            }
+        }
+    }
+    gaps
 }
 
 fn square(entry: &Entry<'_>, of: Experiment, workload: &str, backend: &str) -> Square {
@@ -139,7 +176,11 @@ fn square(entry: &Entry<'_>, of: Experiment, workload: &str, backend: &str) -> S
     let mut cells = metrics.iter().filter_map(|metric| entry.analysis.cell(of, workload, backend, metric));
     let cell = cells.next();
     let Some((cell, estimate)) = cell.and_then(|cell| Some((cell, cell.estimate?))) else {
-        let main = entry.why_missing(of, backend, cell);
+        let mut main = entry.why_missing(of, backend, cell);
+        if !took_part(entry, of, backend) {
+            // The whole reason stands once below the table.
+            main.truncate(main.find(':').unwrap_or(main.len()));
+        }
         return Square { main, interval: String::new(), ratio: String::new(), differs: false };
     };
     Square {
