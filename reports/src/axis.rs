@@ -177,7 +177,7 @@ mod tests {
         let axis = Axis::log([10_000.0, 9e6], (0.0, 100.0)).unwrap();
         let kib: Vec<_> = axis.ticks(6, Unit::Bytes).iter().map(|tick| tick / 1024.0).collect();
         assert_eq!(kib, [16.0, 64.0, 256.0, 1024.0, 4096.0]);
-        assert!(Axis::log([5e-300, 1e300], (0.0, 1.0)).unwrap().ticks(6, Unit::Bytes).len() <= 7);
+        assert!(Axis::log([1e-100, 1e180], (0.0, 1.0)).unwrap().ticks(6, Unit::Bytes).len() <= 7);
     }
 
     #[test]

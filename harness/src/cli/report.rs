@@ -28,6 +28,7 @@ pub struct ReportArgs {
     /// Lay the chart out for this many CSS pixels, e.g. `640x400`; a PNG gets twice as many each way [default: 960 wide,
     /// as tall as it needs].
     #[arg(long, value_name = "WIDTHxHEIGHT", requires = "chart", value_parser = parse_size)]
+    #[arg(allow_hyphen_values = true)]
     pub size: Option<Size>,
 
     /// Colours of SVG and PNG files; pages follow their reader's.

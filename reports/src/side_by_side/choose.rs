@@ -5,7 +5,7 @@ use results::{Experiment, Metric, Unit};
 
 use super::lineup::{Entry, Lineup};
 use crate::analysis::{BASELINE, Cell};
-use crate::charts::{Group, Lanes, Panel, RunLane, Value, slowdown};
+use crate::charts::{Group, Lanes, MOST_BACKENDS, Panel, RunLane, Value, slowdown};
 
 /// One metric of the one workload of an experiment.
 pub(super) struct Headline {
@@ -125,7 +125,7 @@ impl Headline {
                 Panel { unit: self.metric.unit(), label: self.axis, rule: None },
                 Panel { unit: Unit::Ratio, label: "times the bare process", rule: Some(1.0) },
             ],
-            groups: self.backends(lineup).into_iter().map(group).collect(),
+            groups: self.backends(lineup).into_iter().take(MOST_BACKENDS).map(group).collect(),
         }
     }
 }
@@ -141,6 +141,7 @@ impl Ratios {
         let others = lineup.backends.iter().copied().filter(|(_, backend)| *backend != BASELINE);
         let mut groups: Vec<Group> = others.map(group).collect();
         groups.retain(|group| group.lanes.iter().any(|lane| lane.values.iter().any(is_there)));
+        groups.truncate(MOST_BACKENDS);
         Lanes {
             title: self.title,
             panels: vec![Panel {
