@@ -6,6 +6,7 @@ pub mod claims;
 pub mod export;
 pub mod history;
 pub mod judge;
+pub mod report;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +21,7 @@ use claims::ClaimsArgs;
 use export::ExportArgs;
 use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
+use report::ReportArgs;
 
 /// What does isolation cost on this machine?
 ///
@@ -57,18 +59,8 @@ pub enum Command {
     List(JsonArg),
     /// Say what this host can measure, what will distort the numbers, and the command that mends it.
     Doctor(JsonArg),
-    /// Render the report again from saved results.
-    Report {
-        /// Run folders, `run.json` or `journal.jsonl` files, or names below `bench-results`.
-        #[arg(required = true, value_name = "RUN")]
-        runs: Vec<PathBuf>,
-        /// Write to this folder instead of the run's own (only for a single run).
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// Output.
-        #[command(flatten)]
-        json: JsonArg,
-    },
+    /// Render the report again from saved results, or one of its charts alone.
+    Report(ReportArgs),
     /// Say what a run has to say to common claims about containers and virtual machines, each with the rule that judged it.
     ///
     /// A verdict is supported, refuted, inconclusive or not measured here; docs/method.md has the rules that hold for all.

@@ -31,7 +31,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         }
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
-        Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
+        Command::Report(args) => report::report(&args)?,
         Command::Claims(args) => claims::claims(&args)?,
         Command::Compare(args) => return compare::compare(&args),
         Command::Ab(args) => return ab::ab(&args),

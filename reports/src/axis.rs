@@ -73,7 +73,7 @@ impl Axis {
     pub fn ticks(&self, most: usize, unit: Unit) -> Vec<f64> {
         let most = most.max(2);
         if self.spread == Spread::Log {
-            let ticks = self.log_ticks(most);
+            let ticks = if is_binary(unit) { self.binary_ticks(most) } else { self.log_ticks(most) };
             // Less than a decade may hold too few of them; evenly spaced values are then readable too.
             if ticks.len() >= 3 || self.high / self.low > 10.0 {
                 return ticks;
@@ -83,6 +83,15 @@ impl Axis {
         let first = (self.low / step).ceil();
         let ticks = (0..=most).map(|n| (first + n as f64) * step);
         ticks.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+    }
+
+    /// Powers of two, thinned so that they fit.
+    fn binary_ticks(&self, most: usize) -> Vec<f64> {
+        let ends = (self.low.log2().ceil() as i32, self.high.log2().floor() as i32);
+        let stride = (ends.1 - ends.0 + 1).max(1).unsigned_abs().div_ceil(most as u32);
+        // On multiples of the stride, so that of 1, 4 and 16 KiB none is a matter of where the axis begins.
+        let powers = (ends.0..=ends.1).filter(|exponent| exponent.rem_euclid(stride as i32) == 0);
+        powers.map(|exponent| 2f64.powi(exponent)).collect()
     }
 
     /// Powers of ten, with 2 and 5 between them if they fit, thinned if even the powers do not.
@@ -112,9 +121,14 @@ fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
+/// Whether values are shown in KiB and so on, so that powers of two are round.
+fn is_binary(unit: Unit) -> bool {
+    matches!(unit, Unit::Bytes | Unit::BytesPerSecond)
+}
+
 /// The smallest round number that is not below `step`: a power of two for bytes, else 1, 2 or 5 times a power of ten.
 fn round_step(step: f64, unit: Unit) -> f64 {
-    if matches!(unit, Unit::Bytes | Unit::BytesPerSecond) {
+    if is_binary(unit) {
         return 2f64.powf(step.log2().ceil());
     }
     let power = 10f64.powf(step.log10().floor());
@@ -156,6 +170,14 @@ mod tests {
     fn a_narrow_log_range_still_has_ticks() {
         let axis = Axis::log([1.00, 1.02], (0.0, 100.0)).unwrap();
         assert!(axis.ticks(6, Unit::Ratio).len() >= 3);
+    }
+
+    #[test]
+    fn log_ticks_of_bytes_are_powers_of_two() {
+        let axis = Axis::log([10_000.0, 9e6], (0.0, 100.0)).unwrap();
+        let kib: Vec<_> = axis.ticks(6, Unit::Bytes).iter().map(|tick| tick / 1024.0).collect();
+        assert_eq!(kib, [16.0, 64.0, 256.0, 1024.0, 4096.0]);
+        assert!(Axis::log([1e-100, 1e180], (0.0, 1.0)).unwrap().ticks(6, Unit::Bytes).len() <= 7);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 
 use crate::Error;
-use crate::palette::{Ink, Shape, shape};
+use crate::palette::{Ink, Shape, Theme, shape};
 
 /// Drawing units per logical pixel.
 const FINE: f64 = 10.0;
@@ -72,6 +72,7 @@ impl Font {
 pub struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
     hints: RefCell<Vec<Hint>>,
+    theme: Theme,
 }
 
 /// What a pointer that rests on a part of the picture is told.
@@ -98,13 +99,13 @@ fn drawn<E: std::error::Error + Send + Sync>(
 impl Canvas<'_> {
     /// A polyline.
     pub fn line(&self, points: &[(f64, f64)], ink: Ink, width: f64) -> Result<(), Error> {
-        let style = ink.light().stroke_width((width * FINE).round() as u32);
+        let style = ink.color(self.theme).stroke_width((width * FINE).round() as u32);
         drawn(self.area.draw(&PathElement::new(points.iter().copied().map(fine).collect::<Vec<_>>(), style)))
     }
 
     /// A filled rectangle between two corners.
     pub fn rect(&self, from: (f64, f64), to: (f64, f64), ink: Ink, opacity: f64) -> Result<(), Error> {
-        let style: ShapeStyle = ink.light().mix(opacity).filled();
+        let style: ShapeStyle = ink.color(self.theme).mix(opacity).filled();
         drawn(self.area.draw(&Rectangle::new([fine(from), fine(to)], style)))
     }
 
@@ -116,7 +117,7 @@ impl Canvas<'_> {
             Align::End => HPos::Right,
         };
         let weight = if font.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let ink = font.ink.light();
+        let ink = font.ink.color(self.theme);
         let style = TextStyle::from(FontDesc::new(FAMILY, font.size * FINE * LINE_HEIGHT, weight))
             .color(&ink)
             .pos(Pos::new(h_pos, VPos::Center));
@@ -141,7 +142,7 @@ impl Canvas<'_> {
     }
 
     fn shape(&self, shape: Shape, (x, y): (f64, f64), r: f64, ink: Ink) -> Result<(), Error> {
-        let style = ink.light().filled();
+        let style = ink.color(self.theme).filled();
         // Scaled so that all shapes look equally large.
         let corners: &[(f64, f64)] = match shape {
             Shape::Circle => {
@@ -157,9 +158,19 @@ impl Canvas<'_> {
     }
 }
 
+/// Draws an image for a page, whose style sheet recolours it; see [`picture`].
+pub fn sketch(
+    size: (f64, f64),
+    label: Option<&str>,
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), Error>,
+) -> Result<String, Error> {
+    picture(Theme::Light, size, label, draw)
+}
+
 /// Draws an image of the given size (logical pixels) and returns its `<svg>` element. `label` is what a screen reader
 /// says; without one the image is decoration.
-pub fn sketch(
+pub fn picture(
+    theme: Theme,
     (width, height): (f64, f64),
     label: Option<&str>,
     draw: impl FnOnce(&Canvas<'_>) -> Result<(), Error>,
@@ -170,7 +181,7 @@ pub fn sketch(
         let backend =
             SVGBackend::with_string(&mut body, (fine_width.unsigned_abs(), fine_height.unsigned_abs()));
         let area = backend.into_drawing_area();
-        let canvas = Canvas { area: area.clone(), hints: RefCell::default() };
+        let canvas = Canvas { area: area.clone(), hints: RefCell::default(), theme };
         draw(&canvas)?;
         drawn(area.present())?;
         canvas.hints.into_inner()
@@ -230,10 +241,62 @@ fn escape(text: &str) -> String {
     printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// Shortens a text to a width in logical pixels.
+pub fn fit(text: &str, font: Font, width: f64) -> String {
+    if font.width(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept: String = text.to_owned();
+    while !kept.is_empty() && font.width(&kept) + font.width("…") > width {
+        kept.pop();
+    }
+    kept.truncate(kept.trim_end().len());
+    kept + "…"
+}
+
+/// Breaks a text between words into lines of a width in logical pixels; a word too long for a line is shortened.
+pub fn wrap(text: &str, font: Font, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if font.width(&format!("{line} {word}")) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, font, width)),
+        }
+    }
+    lines
+}
+
 /// Shortens a text that would not fit, so that a hostile or careless name cannot push a chart apart.
 pub fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_to_its_width_and_no_further() {
+        let width = Font::BODY.width("container");
+        assert_eq!(fit("container", Font::BODY, width), "container");
+        let cut = fit("container and more", Font::BODY, width);
+        assert!(cut.ends_with('…') && Font::BODY.width(&cut) <= width, "{cut}");
+        assert_eq!(fit("container", Font::BODY, 0.0), "…");
+    }
+
+    #[test]
+    fn lines_break_between_words_and_none_is_too_wide() {
+        let text = "Computation and memory work, relative to a bare process";
+        let lines = wrap(text, Font::TITLE, 300.0);
+        assert_eq!(lines.join(" "), text);
+        assert!(lines.len() > 1 && lines.iter().all(|line| Font::TITLE.width(line) <= 300.0), "{lines:?}");
+        let endless = wrap(&"x".repeat(9_000), Font::TITLE, 300.0);
+        assert!(endless.len() == 1 && Font::TITLE.width(&endless[0]) <= 300.0);
+    }
 }

@@ -1,8 +1,8 @@
 //! Colours and shapes: who is drawn how, in light and in dark.
 //!
-//! Charts are drawn in the light colours only. In the page a style sheet ([`style_sheet`]) maps each of them to its dark
-//! twin through attribute selectors, so one drawing serves both. Invariant: no two roles share a light colour, else the
-//! style sheet could not tell them apart.
+//! In a page charts are drawn in the light colours, and a style sheet ([`style_sheet`]) maps each of them to its dark
+//! twin through attribute selectors, so one drawing serves both; a picture of its own is drawn in either. Invariant: no
+//! two roles share a light colour, else the style sheet could not tell them apart.
 
 use plotters::style::RGBColor;
 
@@ -19,6 +19,16 @@ pub enum Ink {
     Paper,
     /// The backend in this seat, see [`seats`].
     Backend(usize),
+}
+
+/// Which of its two colours every role is drawn in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// On white.
+    #[default]
+    Light,
+    /// On near-black.
+    Dark,
 }
 
 /// Light and dark colour of a role.
@@ -96,8 +106,12 @@ impl Ink {
     }
 
     /// The colour it is drawn in.
-    pub fn light(self) -> RGBColor {
-        self.pair().0
+    pub fn color(self, theme: Theme) -> RGBColor {
+        let (light, dark) = self.pair();
+        match theme {
+            Theme::Light => light,
+            Theme::Dark => dark,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use results::Run;
 
 use crate::analysis::Analysis;
 use crate::charts::{self, Chart};
+use crate::palette::Theme;
 use crate::{Error, page, png};
 
 /// Where the files of a report are.
@@ -28,9 +29,14 @@ const MODE: u32 = 0o666;
 
 /// Writes `report.html`, `charts/*.svg` and `charts/*.png` into a run's folder, replacing older ones.
 pub fn render(run: &Run, dir: &Path) -> Result<Rendered, Error> {
+    render_in(run, dir, Theme::Light)
+}
+
+/// The same with the SVG and PNG files in these colours; the page follows its reader's.
+pub fn render_in(run: &Run, dir: &Path, theme: Theme) -> Result<Rendered, Error> {
     let analysis = Analysis::new(run);
     let page = page::page(&analysis)?;
-    write(&page, &charts::files(&analysis)?, &dir.join("report.html"), &dir.join("charts"))
+    write(&page, &charts::files(&analysis, theme)?, &dir.join("report.html"), &dir.join("charts"))
 }
 
 /// Writes a page and the pictures of its charts into a folder, which is made.
@@ -49,7 +55,7 @@ pub(crate) fn write(page: &str, charts: &[Chart], html: &Path, folder: &Path) ->
 }
 
 /// Puts a complete file in place of whatever is there.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".report-").permissions(Permissions::from_mode(MODE));

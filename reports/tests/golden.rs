@@ -2,14 +2,15 @@
 //!
 //! To regenerate: `UPDATE_GOLDEN=1 cargo test -p reports --test golden`.
 
+mod hosts;
 mod many;
 mod support;
 
 use std::fs;
 use std::path::Path;
 
-use reports::{charts, history, html};
-use results::{Metric, RunState};
+use reports::{Picture, Size, Theme, chart, charts, history, html, side_by_side};
+use results::{Experiment, Metric, RunState};
 
 fn matches_golden(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -53,4 +54,36 @@ fn the_page_of_many_runs_reads_as_it_did() {
     let charts = history::charts(&runs).unwrap();
     let chart = charts.iter().find(|chart| chart.name == "startup-noop-startup_time").unwrap();
     matches_golden("history-startup.svg", &chart.svg);
+}
+
+#[test]
+fn charts_for_an_article_look_as_they_did() {
+    for (name, width, height, theme) in [
+        ("startup-ecdf", 480, 400, Theme::Dark),
+        ("cpu", 640, 720, Theme::Light),
+        ("memory", 360, 900, Theme::Dark),
+    ] {
+        let style = Picture { size: Some(Size { width, height }), theme };
+        let picture = chart(&support::run(24), name, style).unwrap();
+        matches_golden(&format!("{name}-{width}x{height}.svg"), &picture.svg);
+    }
+}
+
+#[test]
+fn the_page_of_several_machines_reads_as_it_did() {
+    let mut runs = hosts::runs(8);
+    for run in &mut runs {
+        // Enough for every kind of row.
+        run.measurements.retain(|m| {
+            m.experiment == Experiment::Startup
+                || m.metric == Metric::VmmOverhead
+                || ["getpid", "fork-exit", "triad"].contains(&&*m.workload)
+        });
+    }
+    matches_golden("side-by-side.html", &side_by_side::html(&runs).unwrap());
+    let charts = side_by_side::charts(&runs, Theme::Light).unwrap();
+    for name in ["startup", "syscalls"] {
+        let chart = charts.iter().find(|chart| chart.name == name).unwrap();
+        matches_golden(&format!("side-by-side-{name}.svg"), &chart.svg);
+    }
 }

@@ -17,6 +17,7 @@ mod kernel;
 mod kernel_fetch;
 #[path = "../kernels/mod.rs"]
 mod kernels;
+mod report;
 mod runs;
 mod sample;
 #[expect(dead_code, reason = "the noisy machine is for the tests of `results`")]

@@ -7,7 +7,7 @@ use super::{Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, MOST_WORKLOADS, gri
 use crate::Error;
 use crate::analysis::{Analysis, Cell};
 use crate::axis::{Axis, Spread};
-use crate::canvas::{Align, Canvas, Font, shorten};
+use crate::canvas::{Align, Canvas, Font, fit, shorten};
 use crate::format::told;
 use crate::palette::Ink;
 
@@ -112,15 +112,18 @@ pub(super) fn draw(
     let named = |place: usize| shown.iter().find(|shown| shown.0 == place).map_or("", |shown| &*shown.1);
     // On a phone the name stands above its lanes instead of beside them.
     let name_line = if frame.narrow() { 18.0 } else { 0.0 };
-    let tall =
-        |row: &Row| row.dots.len() as f64 * LANE + row.missing.len() as f64 * WORDS + PADDING + name_line;
-    let height: f64 = rows.iter().map(tall).sum();
-    frame.around(head + height + AXIS, |canvas, area| {
+    // Dots and words have lanes of their own height, which grow alike in a taller picture.
+    let lanes = |row: &Row| row.dots.len() as f64 * LANE + row.missing.len() as f64 * WORDS + PADDING;
+    let (lines, names) = (rows.iter().map(lanes).sum::<f64>(), rows.len() as f64 * name_line);
+    frame.around(head + lines + names + AXIS, |canvas, area| {
+        let stretch = 1.0 + area.extra / lines;
+        let tall = |row: &Row| lanes(row) * stretch + name_line;
+        let height: f64 = rows.iter().map(tall).sum();
         legend(canvas, &key, area)?;
         let from = if frame.narrow() { area.left + 6.0 } else { area.left + NAMES };
         let Some(axis) = (look.axis)(&values, (from, area.right - 18.0)) else { return Ok(()) };
         let (mut top, bottom) = (area.top + head, area.top + head + height);
-        let ticks = axis.ticks(if frame.narrow() { 5 } else { 9 }, look.unit);
+        let ticks = axis.ticks(frame.ticks(9), look.unit);
         grid(canvas, &axis, &ticks, look.unit, (top, bottom))?;
         if let Some(rule) = look.rule {
             let x = axis.pixel(rule);
@@ -135,10 +138,10 @@ pub(super) fn draw(
                 canvas.rect((area.left, name_y - 9.0), (end, name_y + 8.0), Ink::Paper, 1.0)?;
             }
             canvas.text(&row.name, (area.left, name_y), Font::BODY, Align::Start)?;
-            let lanes = top + name_line + PADDING / 2.0;
-            row_marks(canvas, row, &axis, (from, area.right - 18.0), lanes)?;
+            let lanes = top + name_line + PADDING / 2.0 * stretch;
+            row_marks(canvas, row, &axis, (from, area.right - 18.0), (lanes, stretch))?;
             for (lane, (place, estimate)) in row.dots.iter().enumerate() {
-                let at = (axis.pixel(estimate.median), lanes + (lane as f64 + 0.5) * LANE);
+                let at = (axis.pixel(estimate.median), lanes + (lane as f64 + 0.5) * LANE * stretch);
                 let name =
                     if look.legend { format!("{}, {}", row.name, named(*place)) } else { row.name.clone() };
                 canvas.hint_mark(at, format!("{name}: {}", told(estimate, look.unit)));
@@ -154,33 +157,34 @@ pub(super) fn draw(
     })
 }
 
-/// The lanes of one row, from `y` on.
+/// The lanes of one row, from `y` on, so many times as tall as they need to be.
 fn row_marks(
     canvas: &Canvas<'_>,
     row: &Row,
     axis: &Axis,
     (from, to): (f64, f64),
-    mut y: f64,
+    (mut y, stretch): (f64, f64),
 ) -> Result<(), Error> {
-    y += LANE / 2.0;
+    y += LANE / 2.0 * stretch;
     for (place, estimate) in &row.dots {
         let (low, high) = (axis.pixel(estimate.low), axis.pixel(estimate.high));
         canvas.line(&[(low, y), (high, y)], Ink::Backend(*place), 2.4)?;
         canvas.mark(*place, (axis.pixel(estimate.median), y))?;
-        y += LANE;
+        y += LANE * stretch;
     }
     // A gap has a lane of its own, in words only: a mark would be taken for a value. It stands on the side where the row's
     // dots are, so that the eye need not travel.
     let right = row.dots.first().is_some_and(|dot| axis.pixel(dot.1.median) > (from + to) / 2.0);
-    y += (WORDS - LANE) / 2.0;
+    y += (WORDS - LANE) / 2.0 * stretch;
     for why in &row.missing {
+        let why = fit(why, Font::SMALL, to - from - 6.0);
         let (x, align) = if right { (to, Align::End) } else { (from + 6.0, Align::Start) };
         // Words stand on paper, so that no line runs through them.
-        let left = if right { x - Font::SMALL.width(why) } else { x };
+        let left = if right { x - Font::SMALL.width(&why) } else { x };
         let (above, below) = (y - WORDS / 2.0 + 1.0, y + WORDS / 2.0 - 1.0);
-        canvas.rect((left, above), (left + Font::SMALL.width(why), below), Ink::Paper, 1.0)?;
-        canvas.text(why, (x, y), Font::SMALL, align)?;
-        y += WORDS;
+        canvas.rect((left, above), (left + Font::SMALL.width(&why), below), Ink::Paper, 1.0)?;
+        canvas.text(&why, (x, y), Font::SMALL, align)?;
+        y += WORDS * stretch;
     }
     Ok(())
 }

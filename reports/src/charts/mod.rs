@@ -5,6 +5,8 @@
 
 mod cpu;
 mod dots;
+mod frame;
+mod lanes;
 mod marginal;
 mod memory;
 mod phases;
@@ -14,6 +16,9 @@ mod syscalls;
 mod trend;
 
 pub(crate) use cpu::slowdown;
+pub(crate) use frame::{Area, Frame, Use};
+pub use frame::{Picture, Size};
+pub(crate) use lanes::{Group, Lane as RunLane, Lanes, Panel, Surroundings, Value};
 pub(crate) use trend::{Lane, Trend, spark};
 
 use results::{Experiment, Host, Run, Unit};
@@ -21,9 +26,9 @@ use results::{Experiment, Host, Run, Unit};
 use crate::Error;
 use crate::analysis::Analysis;
 use crate::axis::Axis;
-use crate::canvas::{Align, Canvas, Font, shorten, sketch};
+use crate::canvas::{Align, Canvas, Font, fit};
 use crate::format::moment;
-use crate::palette::Ink;
+use crate::palette::{Ink, Theme};
 
 /// A chart as a picture of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +37,7 @@ pub struct Chart {
     pub name: String,
     /// What it shows.
     pub title: String,
-    /// The picture: SVG on white, with title and origin.
+    /// The picture: SVG on paper, with title and origin.
     pub svg: String,
 }
 
@@ -73,55 +78,8 @@ pub(crate) struct Other {
 pub(crate) const CATALOGUE: [Plot; 6] =
     [startup::PLOT, phases::PLOT, memory::PLOT, marginal::PLOT, syscalls::PLOT, cpu::PLOT];
 
-/// Where a chart will be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// As a file of its own: it has to say what it is and where it comes from.
-    File,
-    /// In the page, which has a heading beside it.
-    Page,
-    /// In the page on a phone.
-    Phone,
-}
-
-/// What surrounds a drawing.
-pub(crate) struct Frame<'r> {
-    /// Where it will be looked at.
-    pub usage: Use,
-    /// What it shows.
-    pub title: &'r str,
-    /// Where and when the numbers come from.
-    pub origin: &'r str,
-    /// Whether they come from an emulated machine.
-    pub emulated: bool,
-}
-
-/// The part of a picture that a plot may draw on.
-#[derive(Clone, Copy)]
-pub(crate) struct Area {
-    /// Left edge.
-    pub left: f64,
-    /// Right edge.
-    pub right: f64,
-    /// Upper edge.
-    pub top: f64,
-}
-
-/// A screen of 390 pixels less the page's margins.
-const PHONE: f64 = 350.0;
-
-/// A little less than the page's column, so that letters are still readable where a tablet shrinks it.
-const PAGE: f64 = 820.0;
-
-/// A picture by itself.
-const FILE: f64 = 960.0;
-
-const MARGIN: f64 = 28.0;
-const HEAD: f64 = 64.0;
-const FOOT: f64 = 44.0;
-
 /// What a picture from an emulated machine says.
-const EMULATED: &str = "measured in an emulator: not a result";
+pub(crate) const EMULATED: &str = "measured in an emulator: not a result";
 
 /// More backends than this make a chart unreadable; the tables hold them all.
 pub(crate) const MOST_BACKENDS: usize = 12;
@@ -132,66 +90,45 @@ pub(crate) const MOST_WORKLOADS: usize = 40;
 /// Names longer than this are shortened in pictures.
 pub(crate) const LONGEST_NAME: usize = 24;
 
-impl Frame<'_> {
-    /// Whether there is little room.
-    fn narrow(&self) -> bool {
-        self.usage == Use::Phone
-    }
-
-    /// Width of the part that a plot may draw on.
-    fn width(&self) -> f64 {
-        match self.usage {
-            Use::Phone => PHONE,
-            Use::Page => PAGE,
-            Use::File => FILE - 2.0 * MARGIN,
-        }
-    }
-
-    /// Draws a plot `height` tall within this frame.
-    fn around(
-        &self,
-        height: f64,
-        draw: impl FnOnce(&Canvas<'_>, Area) -> Result<(), Error>,
-    ) -> Result<Option<String>, Error> {
-        let label = format!("Chart: {}. The numbers are in the table below it.", self.title);
-        if self.usage != Use::File {
-            let area = Area { left: 0.0, right: self.width(), top: 0.0 };
-            return sketch((self.width(), height), Some(&label), |canvas| draw(canvas, area)).map(Some);
-        }
-        let size = (FILE, HEAD + height + FOOT);
-        sketch(size, Some(self.title), |canvas| {
-            canvas.rect((0.0, 0.0), size, Ink::Paper, 1.0)?;
-            canvas.text(self.title, (MARGIN, 34.0), Font::TITLE, Align::Start)?;
-            if self.emulated {
-                // A picture is shown without the page that would say so.
-                canvas.text(EMULATED, (size.0 - MARGIN, 34.0), Font::NAME, Align::End)?;
-            }
-            canvas.text(&shorten(self.origin, 110), (MARGIN, size.1 - 20.0), Font::SMALL, Align::Start)?;
-            canvas.text("bench", (size.0 - MARGIN, size.1 - 20.0), Font::SMALL, Align::End)?;
-            draw(canvas, Area { left: MARGIN, right: size.0 - MARGIN, top: HEAD })
-        })
-        .map(Some)
-    }
-}
-
 /// Draws all charts that this run has data for, each as a picture of its own.
 pub fn charts(run: &Run) -> Result<Vec<Chart>, Error> {
-    files(&Analysis::new(run))
+    files(&Analysis::new(run), Theme::Light)
 }
 
 /// The same from statistics already computed.
-pub(crate) fn files(analysis: &Analysis<'_>) -> Result<Vec<Chart>, Error> {
-    let drawn = CATALOGUE.iter().filter_map(|plot| {
-        let svg = plot.drawn_for(analysis, Use::File).transpose()?;
-        Some(svg.map(|svg| Chart { name: plot.name.to_owned(), title: plot.title.to_owned(), svg }))
-    });
-    drawn.collect()
+pub(crate) fn files(analysis: &Analysis<'_>, theme: Theme) -> Result<Vec<Chart>, Error> {
+    let style = Picture { size: None, theme };
+    CATALOGUE.iter().filter_map(|plot| plot.alone(analysis, style).transpose()).collect()
+}
+
+/// The names of all charts, in the order of the page.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.iter().map(|plot| plot.name)
+}
+
+/// Draws one chart by its name, as a picture of its own.
+///
+/// # Errors
+/// If there is no such chart, the run has nothing to show in it, or it does not fit.
+pub fn chart(run: &Run, name: &str, style: Picture) -> Result<Chart, Error> {
+    let plot = CATALOGUE.iter().find(|plot| plot.name == name);
+    let plot = plot.ok_or_else(|| Error::UnknownChart {
+        name: name.to_owned(),
+        known: names().collect::<Vec<_>>().join(", "),
+    })?;
+    let drawn = plot.alone(&Analysis::new(run), style)?;
+    drawn.ok_or_else(|| Error::NothingToShow { name: plot.name, needs: plot.experiment })
 }
 
 impl Plot {
     /// The picture for one use.
     pub(crate) fn drawn_for(&self, analysis: &Analysis<'_>, usage: Use) -> Result<Option<String>, Error> {
         drawn(analysis, usage, self.title, self.draw)
+    }
+
+    fn alone(&self, analysis: &Analysis<'_>, style: Picture) -> Result<Option<Chart>, Error> {
+        let svg = self.drawn_for(analysis, Use::File(style))?;
+        Ok(svg.map(|svg| Chart { name: self.name.to_owned(), title: self.title.to_owned(), svg }))
     }
 }
 
@@ -203,9 +140,9 @@ impl Other {
 }
 
 fn drawn(analysis: &Analysis<'_>, usage: Use, title: &str, draw: Draw) -> Result<Option<String>, Error> {
-    let origin = origin(&analysis.run.host, &moment(&analysis.run.started_at));
-    let emulated = analysis.emulator().is_some();
-    draw(analysis, &Frame { usage, title, origin: &origin, emulated })
+    let origin = [origin(&analysis.run.host, &moment(&analysis.run.started_at))];
+    let warning = analysis.emulator().map(|_| EMULATED);
+    draw(analysis, &Frame { usage, title, origin: &origin, warning })
 }
 
 /// Where and when numbers come from.
@@ -239,6 +176,7 @@ fn legend_lines(entries: Vec<Entry>, width: f64) -> Vec<Vec<(f64, Entry)>> {
     let mut lines: Vec<Vec<(f64, Entry)>> = Vec::new();
     let mut x = f64::INFINITY;
     for entry in entries {
+        let entry = (entry.0, fit(&entry.1, Font::BODY, width - 18.0));
         let wide = 16.0 + Font::BODY.width(&entry.1);
         if x + wide > width {
             lines.push(Vec::new());

@@ -8,7 +8,7 @@ use results::Unit;
 use super::{Area, Frame, grid};
 use crate::Error;
 use crate::axis::Axis;
-use crate::canvas::{Align, Canvas, Font};
+use crate::canvas::{Align, Canvas, Font, fit};
 use crate::format::quantity;
 use crate::palette::Ink;
 
@@ -28,6 +28,8 @@ pub(super) struct Bar {
 
 const NAME: f64 = 24.0;
 const BAR: f64 = 26.0;
+/// A thicker one looks like an area, not like a length.
+const THICKEST: f64 = 60.0;
 const LINE: f64 = 19.0;
 const GAP: f64 = 20.0;
 const AXIS: f64 = 40.0;
@@ -35,6 +37,24 @@ const SWATCH: f64 = 10.0;
 
 /// Neighbours differ in tint; the numerals stand out from both, in both themes (`tests/browser` looks).
 const TINTS: [f64; 2] = [0.45, 0.22];
+
+/// What of a bar grows in a taller picture.
+#[derive(Clone, Copy)]
+struct Sizes {
+    thick: f64,
+    gap: f64,
+}
+
+impl Sizes {
+    const LEAST: Sizes = Sizes { thick: BAR, gap: GAP };
+
+    /// With so much more room for all bars: they get thicker, and what is left goes between them.
+    fn grown(extra: f64, bars: usize, gaps: usize) -> Self {
+        let thick = (BAR + extra / bars as f64).min(THICKEST);
+        let left = extra - (thick - BAR) * bars as f64;
+        Sizes { thick, gap: GAP + if gaps > 0 { left / gaps as f64 } else { 0.0 } }
+    }
+}
 
 /// An item of the list below a bar: where it goes and which part it names.
 struct Item {
@@ -49,6 +69,7 @@ fn items(bar: &Bar, unit: Unit, width: f64) -> Vec<Item> {
     let (mut line, mut x) = (0, 0.0);
     let place = |(part, (name, size)): (usize, &(String, f64))| {
         let text = format!("{}\u{2002}{name}\u{2002}{}", part + 1, quantity(*size, unit));
+        let text = fit(&text, Font::SMALL, width - SWATCH - 10.0);
         let wide = SWATCH + 6.0 + Font::SMALL.width(&text);
         if x > 0.0 && x + wide > width {
             (line, x) = (line + 1, 0.0);
@@ -111,8 +132,9 @@ fn panels<'b>(bars: &'b [Bar], unit: Unit, width: f64) -> Vec<Panel<'b>> {
 
 impl Panel<'_> {
     /// How tall it is, its axis included.
-    fn height(&self) -> f64 {
-        self.bars.iter().map(|(_, list)| bar_height(list)).sum::<f64>() + AXIS
+    fn height(&self, sizes: Sizes) -> f64 {
+        // Below the last bar there is the axis, not another bar.
+        self.bars.iter().map(|(_, list)| bar_height(list, sizes)).sum::<f64>() - sizes.gap + GAP + AXIS
     }
 
     /// Draws it from the area's top on.
@@ -120,30 +142,31 @@ impl Panel<'_> {
         &self,
         canvas: &Canvas<'_>,
         area: Area,
-        (unit, ticks): (Unit, usize),
+        (unit, ticks, sizes): (Unit, usize, Sizes),
         label: &str,
     ) -> Result<(), Error> {
         let Some(axis) = Axis::from_zero([self.longest], (area.left, area.right - 24.0)) else {
             return Ok(());
         };
-        let bottom = area.top + self.height() - AXIS - GAP + 8.0;
+        let bottom = area.top + self.height(sizes) - AXIS - GAP + 8.0;
         let ticks = axis.ticks(ticks, unit);
         // Zero's label would be cut off at the left edge and says nothing.
         grid(canvas, &axis, ticks.get(1..).unwrap_or_default(), unit, (area.top, bottom))?;
         canvas.line(&[(area.left, area.top), (area.left, bottom)], Ink::Muted, 1.0)?;
         let mut top = area.top;
         for (bar, list) in &self.bars {
-            heading(canvas, bar, area.left, top)?;
-            parts(canvas, bar, &axis, unit, top + NAME)?;
-            names(canvas, bar, list, area.left, top + NAME + BAR + 6.0)?;
-            top += bar_height(list);
+            heading(canvas, bar, (area.left, area.right), top)?;
+            parts(canvas, bar, &axis, unit, (top + NAME, top + NAME + sizes.thick))?;
+            names(canvas, bar, list, area.left, top + NAME + sizes.thick + 6.0)?;
+            top += bar_height(list, sizes);
         }
         canvas.text(label, ((area.left + area.right) / 2.0, bottom + 32.0), Font::SMALL, Align::Middle)
     }
 }
 
-fn bar_height(list: &[Item]) -> f64 {
-    NAME + BAR + 6.0 + list.last().map_or(0.0, |item| (item.line + 1) as f64 * LINE) + GAP
+/// How tall everything of one bar is.
+fn bar_height(list: &[Item], Sizes { thick, gap }: Sizes) -> f64 {
+    NAME + thick + 6.0 + list.last().map_or(0.0, |item| (item.line + 1) as f64 * LINE) + gap
 }
 
 /// Draws bars from zero, those of like lengths over one axis; `None` if there is none with a positive size.
@@ -158,9 +181,12 @@ pub(super) fn draw(
         return Ok(None);
     }
     let between = |count: usize| count as f64 * GAP;
-    let height = panels.iter().map(Panel::height).sum::<f64>() + between(panels.len() - 1);
-    let ticks = if frame.narrow() { 4 } else { 8 };
+    let height =
+        panels.iter().map(|panel| panel.height(Sizes::LEAST)).sum::<f64>() + between(panels.len() - 1);
+    let ticks = frame.ticks(8);
     frame.around(height, |canvas, mut area| {
+        let count: usize = panels.iter().map(|panel| panel.bars.len()).sum();
+        let sizes = Sizes::grown(area.extra, count, count - panels.len());
         let mut above: Option<f64> = None;
         for panel in &panels {
             let label = match above {
@@ -168,8 +194,8 @@ pub(super) fn draw(
                 Some(above) => format!("{} the scale above", quantity(panel.longest / above, Unit::Ratio)),
                 None => axis_label.to_owned(),
             };
-            panel.draw(canvas, area, (unit, ticks), &label)?;
-            area.top += panel.height() + between(1);
+            panel.draw(canvas, area, (unit, ticks, sizes), &label)?;
+            area.top += panel.height(sizes) + between(1);
             above = Some(panel.longest);
         }
         Ok(())
@@ -177,13 +203,14 @@ pub(super) fn draw(
 }
 
 /// The backend's name and total. Words stand on paper, so that no grid line runs through them.
-fn heading(canvas: &Canvas<'_>, bar: &Bar, left: f64, top: f64) -> Result<(), Error> {
+fn heading(canvas: &Canvas<'_>, bar: &Bar, (left, right): (f64, f64), top: f64) -> Result<(), Error> {
     let after = left + 34.0 + Font::NAME.width(&bar.name);
-    let end = after + Font::BODY.width(&bar.total);
+    let total = fit(&bar.total, Font::BODY, right - after);
+    let end = after + Font::BODY.width(&total);
     canvas.rect((left + 1.0, top), (end, top + 20.0), Ink::Paper, 1.0)?;
     canvas.mark(bar.backend, (left + 12.0, top + 11.0))?;
     canvas.text(&bar.name, (left + 24.0, top + 11.0), Font::NAME, Align::Start)?;
-    canvas.text(&bar.total, (after, top + 11.0), Font::BODY, Align::Start)
+    canvas.text(&total, (after, top + 11.0), Font::BODY, Align::Start)
 }
 
 /// The list of parts.
@@ -201,25 +228,31 @@ fn names(canvas: &Canvas<'_>, bar: &Bar, list: &[Item], left: f64, top: f64) -> 
 }
 
 /// The bar itself.
-fn parts(canvas: &Canvas<'_>, bar: &Bar, axis: &Axis, unit: Unit, top: f64) -> Result<(), Error> {
+fn parts(
+    canvas: &Canvas<'_>,
+    bar: &Bar,
+    axis: &Axis,
+    unit: Unit,
+    (top, bottom): (f64, f64),
+) -> Result<(), Error> {
     let mut reached = 0.0;
     for (part, (name, size)) in bar.parts.iter().enumerate() {
         let (from, to) = (axis.pixel(reached), axis.pixel(reached + size));
         // Paper below, so that no grid line shines through the tint.
-        canvas.rect((from, top), (to, top + BAR), Ink::Paper, 1.0)?;
-        canvas.rect((from, top), (to, top + BAR), Ink::Backend(bar.backend), TINTS[part % TINTS.len()])?;
-        canvas.line(&[(to, top), (to, top + BAR)], Ink::Paper, 1.0)?;
+        canvas.rect((from, top), (to, bottom), Ink::Paper, 1.0)?;
+        canvas.rect((from, top), (to, bottom), Ink::Backend(bar.backend), TINTS[part % TINTS.len()])?;
+        canvas.line(&[(to, top), (to, bottom)], Ink::Paper, 1.0)?;
         let numeral = (part + 1).to_string();
         if to - from > Font::TINY.width(&numeral) + 4.0 {
-            canvas.text(&numeral, ((from + to) / 2.0, top + BAR / 2.0), Font::TINY, Align::Middle)?;
+            canvas.text(&numeral, ((from + to) / 2.0, (top + bottom) / 2.0), Font::TINY, Align::Middle)?;
         }
         let text = format!("{}, {}: {name} {}", bar.name, part + 1, quantity(*size, unit));
-        canvas.hint((from, top), (to, top + BAR), text);
+        canvas.hint((from, top), (to, bottom), text);
         reached += size;
     }
     if let Some(value) = bar.rule {
         let x = axis.pixel(value);
-        canvas.line(&[(x, top - 5.0), (x, top + BAR + 5.0)], Ink::Strong, 2.0)?;
+        canvas.line(&[(x, top - 5.0), (x, bottom + 5.0)], Ink::Strong, 2.0)?;
     }
     Ok(())
 }

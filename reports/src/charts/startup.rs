@@ -3,6 +3,7 @@
 use results::stats::ecdf;
 use results::{Experiment, Unit};
 
+use super::frame::Height;
 use super::{Area, Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, Plot, grid, legend, legend_lines};
 use crate::Error;
 use crate::analysis::{Analysis, Cell};
@@ -23,6 +24,8 @@ pub(super) const PLOT: Plot = Plot {
 };
 
 const HEIGHT: f64 = 290.0;
+/// Below, steps of a sample each run together.
+const LEAST_HEIGHT: f64 = 110.0;
 
 /// Room for the axis' labels.
 const BELOW: f64 = 44.0;
@@ -46,13 +49,15 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
     if Axis::fitting(samples.clone(), (0.0, 1.0)).is_none() {
         return Ok(None);
     }
-    frame.around(head + HEIGHT + BELOW, |canvas, area| {
+    let tall = |plot| head + plot + BELOW;
+    frame.around(Height { least: tall(LEAST_HEIGHT), natural: tall(HEIGHT) }, |canvas, area| {
         legend(canvas, &key, area)?;
         let Some(axis) = Axis::fitting(samples, (area.left + 44.0, area.right - 12.0)) else { return Ok(()) };
-        let ticks = axis.ticks(if frame.narrow() { 5 } else { 9 }, Unit::Nanoseconds);
-        let bottom = area.top + head + HEIGHT;
+        let ticks = axis.ticks(frame.ticks(9), Unit::Nanoseconds);
+        let plot = HEIGHT + area.extra;
+        let bottom = area.top + head + plot;
         grid(canvas, &axis, &ticks, Unit::Nanoseconds, (area.top + head, bottom))?;
-        let height = |share: f64| bottom - share * HEIGHT;
+        let height = |share: f64| bottom - share * plot;
         shares(canvas, area, height)?;
         for (place, cell) in &curves {
             curve(canvas, *place, cell, &axis, height)?;

@@ -6,7 +6,7 @@
 use results::Unit;
 use results::history::{Entry, History, Series};
 
-use super::{Area, Frame, LONGEST_NAME, MOST_BACKENDS, Use, origin};
+use super::{Area, EMULATED, Frame, LONGEST_NAME, MOST_BACKENDS, Use, origin};
 use crate::Error;
 use crate::axis::Axis;
 use crate::canvas::{Align, Canvas, Font, shorten, sketch};
@@ -74,9 +74,10 @@ impl Trend<'_> {
         let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else { return Ok(None) };
         let setting = &self.history.settings[newest.setting];
         let when = format!("{} to {}", moment(&oldest.started_at), moment(&newest.started_at));
-        let origin = origin(&setting.host, &when);
+        let origin = [origin(&setting.host, &when)];
         let emulated = self.history.settings.iter().any(|setting| setting.host.emulator().is_some());
-        let frame = Frame { usage, title: &self.title, origin: &origin, emulated };
+        let frame =
+            Frame { usage, title: &self.title, origin: &origin, warning: emulated.then_some(EMULATED) };
 
         let first = runs.len().saturating_sub(MOST_RUNS);
         let drawable = |lane: &&Lane<'_>| lane.axis(first, (0.0, 1.0)).is_some();

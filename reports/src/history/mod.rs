@@ -12,7 +12,7 @@ use std::path::Path;
 use askama::Template;
 use results::history::{History, Series};
 
-use crate::charts::{Chart, Use};
+use crate::charts::{Chart, Picture, Use};
 use crate::format::{interval, moment, quantity};
 use crate::write::{Rendered, write};
 use crate::{Error, palette, words};
@@ -39,7 +39,7 @@ pub fn render(history: &History, unread: &[Unread], dir: &Path) -> Result<Render
 pub fn charts(history: &History) -> Result<Vec<Chart>, Error> {
     let (chosen, _) = choose(history, &seats(history));
     let drawn = chosen.into_iter().filter_map(|Chosen { name, trend, .. }| {
-        let svg = trend.drawn_for(Use::File).transpose()?;
+        let svg = trend.drawn_for(Use::File(Picture::default())).transpose()?;
         Some(svg.map(|svg| Chart { name, title: trend.title, svg }))
     });
     drawn.collect()
