@@ -4,6 +4,7 @@
 //! Needs node, Chromium (`$CHROMIUM`, else `/usr/bin/chromium`) and `npm ci --prefix reports/tests/browser`. Without them it
 //! says so and passes, or fails if `BENCH_NO_SKIP` is set.
 
+mod many;
 mod support;
 
 use std::fs;
@@ -109,6 +110,12 @@ fn pages_hold_in_a_browser() {
     for (name, run) in runs() {
         fs::write(folder.path().join(format!("{name}.html")), html(&run).unwrap()).unwrap();
     }
+    let histories = results::history::history(many::runs(15));
+    fs::write(folder.path().join("many-history.html"), reports::history::html(&histories, &[]).unwrap())
+        .unwrap();
+    let together = [support::run(24), unavailable(), hostile()];
+    let side_by_side = reports::side_by_side::html(&together).unwrap();
+    fs::write(folder.path().join("many-side-by-side.html"), side_by_side).unwrap();
     let check =
         Command::new("node").arg(here("tests/browser/check.mjs")).arg(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&check.stdout);
