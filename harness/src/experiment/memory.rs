@@ -25,6 +25,14 @@ const RAMP_TIME: Duration = Duration::from_secs(20);
 /// After READY an instance still has to reach its idle wait.
 const IDLE: Duration = Duration::from_millis(5);
 
+/// What earlier trials left is freed late, by RCU and the kernel's workers: memory is at rest when it changed by less than
+/// this over several readings in a row. A ramp that began earlier would count that freeing as its own.
+const AT_REST: f64 = 65_536.0;
+const READINGS: usize = 4;
+const BETWEEN: Duration = Duration::from_millis(10);
+/// On a machine where something else always moves, the ramp has to begin all the same.
+const REST_TIME: Duration = Duration::from_millis(500);
+
 /// The experiment `memory`.
 pub struct Memory;
 
@@ -62,8 +70,7 @@ impl Plan for Memory {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let watch = rig.watch();
         let mut observations = self.one(rig, backend, workload)?;
-        rig.settle();
-        rig.settle();
+        come_to_rest().map_err(TrialError::Backend)?;
         observations.push(self.ramp(rig, backend, workload)?);
         Ok(Finding::Observed(observations, watch.end()))
     }
@@ -137,6 +144,19 @@ impl Memory {
 fn end(instance: &mut dyn Instance) -> Result<(), TrialError> {
     let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
     ended.failure.map_or(Ok(()), |how| Err(TrialError::Ended { waiting_for: "a clean exit", how }))
+}
+
+/// Waits until the machine's memory in use is at rest.
+fn come_to_rest() -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let (mut last, mut steady) = (in_use()?, 0);
+    while steady < READINGS && begun.elapsed() < REST_TIME {
+        std::thread::sleep(BETWEEN);
+        let now = in_use()?;
+        steady = if (now - last).abs() < AT_REST { steady + 1 } else { 0 };
+        last = now;
+    }
+    Ok(())
 }
 
 /// Memory that can be had without swapping, in bytes.
