@@ -11,14 +11,14 @@ use super::JsonArg;
 /// What to render, and where to.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Run folders, `run.json` or `journal.jsonl` files, or names below `bench-results`.
+    /// Run folders, `run.json` or `journal.jsonl` files, or names below `bench-results`. Several, usually of several
+    /// machines, are put side by side on one page below `bench-results`; `@NAME` stands for all of a baseline.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
 
-    /// All runs side by side on one page, by default below `bench-results`, instead of a report for each; usually those of
-    /// several machines. `@NAME` stands for all of a baseline.
+    /// Of several runs, a report for each in its own folder instead of one page for all.
     #[arg(long, conflicts_with = "chart")]
-    pub together: bool,
+    pub each: bool,
 
     /// One chart alone instead of the report, for an article: an SVG on the standard output, or what `--out` names.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(reports::names()))]
@@ -35,7 +35,7 @@ pub struct ReportArgs {
     #[arg(long, value_enum, default_value_t = ThemeName::Light)]
     pub theme: ThemeName,
 
-    /// Folder to write to instead of the run's own (for a single run, or several with `--together`); of a chart: a file
+    /// Folder to write to instead of the run's own (not with `--each`); of a chart: a file
     /// whose name ends in `.svg` or `.png`.
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,

@@ -14,17 +14,22 @@ use crate::{runs as run_files, table};
 pub fn report(args: &ReportArgs) -> Result<()> {
     match &args.chart {
         Some(name) => chart(args, name),
-        None if args.together => together(args),
-        None => each(args),
+        None if args.each || names_one(&args.runs) => each(args),
+        None => together(args),
     }
+}
+
+/// Whether it is a single run that is named, and no baseline.
+fn names_one(runs: &[PathBuf]) -> bool {
+    matches!(runs, [only] if !only.to_string_lossy().starts_with(run_files::MARK))
 }
 
 /// Each run into its folder, or a single one into another.
 fn each(args: &ReportArgs) -> Result<()> {
     if args.out.is_some() && args.runs.len() > 1 {
         bail!(
-            "--out takes a single run, not {}: each run's report goes into its own folder; --together puts them \
-             on one page",
+            "--out takes a single run or, without --each, one page for all {}; the report of each goes into its \
+             own folder",
             args.runs.len()
         );
     }

@@ -92,7 +92,7 @@ fn senseless_sizes_and_combinations_are_refused_and_nothing_is_written() {
     }
     let chart = ["--chart", "startup-ecdf"];
     refused(&report(&bench, &[&a, &b], &chart), &["--chart", "single run"]);
-    refused(&report(&bench, &[&a, &b], &[&chart[..], &["--together"]].concat()), &["--together"]);
+    refused(&report(&bench, &[&a, &b], &[&chart[..], &["--each"]].concat()), &["--each"]);
     refused(&report(&bench, &[&a], &[&chart[..], &["--json"]].concat()), &["--json"]);
     refused(&report(&bench, &[&a], &[&chart[..], &["--out", "x.gif"]].concat()), &["x.gif", ".svg or .png"]);
     refused(&report(&bench, &[&a], &[&chart[..], &["--out", "no/x.svg"]].concat()), &["no/x.svg", "--out"]);
@@ -123,13 +123,13 @@ fn several_runs_are_put_on_one_page_in_the_order_given() {
         run.host.kernel = "7.0.0".to_owned();
         run.measurements.retain(|m| m.metric != Metric::MarginalMemory);
     });
-    let out = text(&report(&bench, &[&b, &a], &["--together"]));
+    let out = text(&report(&bench, &[&b, &a], &[]));
     assert_eq!(out, "Side by side: bench-results/side-by-side.html\n");
     let page = fs::read_to_string(bench.temp.path().join("bench-results/side-by-side.html")).unwrap();
     assert!(page.contains("2 runs on 2 machines"));
     assert!(page.contains("<th scope=\"row\">run</th><td>b</td><td>a</td>"));
 
-    let args = ["--together", "--theme", "dark", "--out", "page", "--json"];
+    let args = ["--theme", "dark", "--out", "page", "--json"];
     let json: Value = serde_json::from_str(&text(&report(&bench, &[&a, &b], &args))).unwrap();
     assert_eq!(json["html"], "page/side-by-side.html");
     for chart in json["charts"].as_array().unwrap() {
@@ -143,11 +143,11 @@ fn several_runs_are_put_on_one_page_in_the_order_given() {
 }
 
 #[test]
-fn without_together_each_run_gets_its_own_report_and_an_out_folder_is_refused_with_the_way_out() {
+fn with_each_every_run_gets_its_own_report_and_an_out_folder_is_refused_with_the_way_out() {
     let bench = Bench::new();
     let (a, b) = (saved(&bench, "a", 1, |_| ()), saved(&bench, "b", 2, |_| ()));
-    refused(&report(&bench, &[&a, &b], &["--out", "page"]), &["--out", "--together"]);
-    text(&report(&bench, &[&a, &b], &[]));
+    refused(&report(&bench, &[&a, &b], &["--each", "--out", "page"]), &["--out", "--each"]);
+    text(&report(&bench, &[&a, &b], &["--each"]));
     assert!(a.join("report.html").exists() && b.join("report.html").exists());
 }
 
@@ -156,17 +156,16 @@ fn a_run_given_twice_counts_once_and_too_few_or_too_many_are_refused() {
     let bench = Bench::new();
     let (a, b) = (saved(&bench, "a", 1, |_| ()), saved(&bench, "b", 2, |_| ()));
     let file = a.join("run.json");
-    let output = report(&bench, &[&a, &b, &file], &["--together"]);
+    let output = report(&bench, &[&a, &b, &file], &[]);
     assert!(text(&output).starts_with("Side by side"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("shown once: a"));
     fs::remove_dir_all(bench.temp.path().join("bench-results")).unwrap();
 
-    refused(&report(&bench, &[&a], &["--together"]), &["two different runs"]);
-    refused(&report(&bench, &[&a, &file], &["--together"]), &["two different runs"]);
-    refused(&report(&bench, &[&a, Path::new("nowhere")], &["--together"]), &["nowhere"]);
+    refused(&report(&bench, &[&a, &file], &[]), &["two different runs"]);
+    refused(&report(&bench, &[&a, Path::new("nowhere")], &[]), &["nowhere"]);
     let many: Vec<PathBuf> = (0..13).map(|n| saved(&bench, &format!("r{n}"), n, |_| ())).collect();
     let many: Vec<&Path> = many.iter().map(PathBuf::as_path).collect();
-    refused(&report(&bench, &many, &["--together"]), &["13", "12", "bench history"]);
+    refused(&report(&bench, &many, &[]), &["13", "12", "bench history"]);
     assert!(!bench.temp.path().join("bench-results").exists());
 }
 
@@ -185,7 +184,7 @@ fn names_with_markup_are_text_on_the_page_and_in_the_chart() {
         run.evidence.clear();
     };
     let (a, b) = (saved(&bench, "a", 1, poison), saved(&bench, "b", 2, poison));
-    text(&report(&bench, &[&a, &b], &["--together", "--out", "page"]));
+    text(&report(&bench, &[&a, &b], &["--out", "page"]));
     let page = fs::read_to_string(bench.temp.path().join("page/side-by-side.html")).unwrap();
     let svg = text(&report(&bench, &[&a], &["--chart", "startup-ecdf"]));
     for made in [&page, &svg] {
