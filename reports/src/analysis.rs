@@ -53,8 +53,9 @@ impl<'r> Analysis<'r> {
         let seed = run.config.seed;
         let cells = run.measurements.iter().map(|m| Cell {
             of: m,
-            estimate: bootstrap_median(&m.samples, seed),
-            ratio: baseline(m).and_then(|baseline| paired_ratio(m, baseline, seed)),
+            // Of a series, rounds are the observations.
+            estimate: bootstrap_median(&m.condensed().samples, seed),
+            ratio: baseline(m).and_then(|baseline| paired_ratio(&m.condensed(), &baseline.condensed(), seed)),
             flagged: m.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
         });
         let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));

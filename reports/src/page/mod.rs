@@ -3,6 +3,7 @@
 //! This module gathers what the template (`templates/report.html`) shows; the template escapes every string that is not
 //! marked `safe`, and only pictures and the style sheet, which escape for themselves, are.
 
+mod density;
 mod headline;
 mod host;
 mod kernels;
@@ -34,6 +35,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         (Experiment::Memory, "memory-use", "Memory"),
         (Experiment::Syscalls, "system-calls", "System calls"),
         (Experiment::Cpu, "computation", "Computation and memory system"),
+        (Experiment::Density, "density", "Many instances"),
     ];
     let sections: Result<Vec<_>, _> =
         sections.into_iter().map(|(of, id, title)| Section::of(analysis, of, id, title)).collect();
