@@ -63,6 +63,10 @@ pub enum Command {
         /// Write to this folder instead of the run's own (only for a single run).
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Draw the data of the Firecracker paper (NSDI 2020) beside the run's density: a checkout of
+        /// github.com/firecracker-microvm/nsdi2020-data, or the folder of one machine in it.
+        #[arg(long, value_name = "DIR")]
+        import_nsdi: Option<PathBuf>,
         /// Output.
         #[command(flatten)]
         json: JsonArg,

@@ -29,7 +29,9 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         }
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
-        Command::Report { runs, out, json } => report::report(&runs, out.as_deref(), json)?,
+        Command::Report { runs, out, import_nsdi, json } => {
+            report::report(&runs, out.as_deref(), import_nsdi.as_deref(), json)?;
+        }
         Command::Compare(args) => return compare::compare(&args),
         Command::Ab(args) => return ab::ab(&args),
         Command::Baseline(command) => baseline::baseline(&command)?,

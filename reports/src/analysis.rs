@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Host, Measurement, Metric, Run};
 
+use crate::nsdi::Published;
 use crate::palette;
 
 /// The backend that the others are compared with: no isolation at all.
@@ -20,6 +21,8 @@ type Key<'r> = (Experiment, &'r str, &'r str, &'r Metric);
 pub struct Analysis<'r> {
     /// The run.
     pub run: &'r Run,
+    /// What others published, to be drawn beside it.
+    pub published: Option<&'r Published>,
     cells: Vec<Cell<'r>>,
     index: HashMap<Key<'r>, usize>,
     seats: Vec<usize>,
@@ -59,7 +62,7 @@ impl<'r> Analysis<'r> {
             flagged: m.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
         });
         let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));
-        Analysis { run, cells: cells.collect(), index, seats }
+        Analysis { run, published: None, cells: cells.collect(), index, seats }
     }
 
     /// One measurement.
@@ -96,6 +99,17 @@ impl<'r> Analysis<'r> {
     /// The same with those that could not run.
     pub fn asked_for(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
         self.seats.iter().copied().zip(&self.run.backends)
+    }
+
+    /// What was published of, each with a seat that no backend has.
+    pub fn published_seats(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let mut seen = HashSet::new();
+        let data = self.published.into_iter();
+        let vmms = data.flat_map(|of| {
+            of.starts.iter().map(|starts| starts.vmm).chain(of.memory.iter().map(|memory| memory.vmm))
+        });
+        let free = self.seats.iter().max().map_or(0, |seat| seat + 1);
+        vmms.filter(move |vmm| seen.insert(*vmm)).enumerate().map(move |(place, vmm)| (free + place, vmm))
     }
 
     /// The software that emulated the processor, if the run's host says that it is one.

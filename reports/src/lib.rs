@@ -10,6 +10,7 @@ mod canvas;
 mod charts;
 pub mod format;
 pub mod history;
+mod nsdi;
 mod page;
 mod palette;
 mod png;
@@ -17,9 +18,10 @@ mod words;
 mod write;
 
 pub use charts::{Chart, charts};
+pub use nsdi::{Published, PublishedError};
 pub use page::html;
 pub use png::png;
-pub use write::{Rendered, render};
+pub use write::{Rendered, render, render_beside};
 
 use std::io;
 use std::path::PathBuf;

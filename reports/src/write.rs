@@ -12,6 +12,7 @@ use results::Run;
 
 use crate::analysis::Analysis;
 use crate::charts::{self, Chart};
+use crate::nsdi::Published;
 use crate::{Error, page, png};
 
 /// Where the files of a report are.
@@ -28,7 +29,13 @@ const MODE: u32 = 0o666;
 
 /// Writes `report.html`, `charts/*.svg` and `charts/*.png` into a run's folder, replacing older ones.
 pub fn render(run: &Run, dir: &Path) -> Result<Rendered, Error> {
-    let analysis = Analysis::new(run);
+    render_beside(run, None, dir)
+}
+
+/// The same with published data, if there is any, drawn beside the run's own.
+pub fn render_beside(run: &Run, published: Option<&Published>, dir: &Path) -> Result<Rendered, Error> {
+    let mut analysis = Analysis::new(run);
+    analysis.published = published;
     let page = page::page(&analysis)?;
     write(&page, &charts::files(&analysis)?, &dir.join("report.html"), &dir.join("charts"))
 }

@@ -3,23 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use reports::Published;
 use serde_json::json;
 
 use crate::cli::JsonArg;
 use crate::output::{print, print_json};
 use crate::{runs as run_files, table};
 
-/// Renders each run into its folder, or a single one into `out`.
-pub fn report(runs: &[PathBuf], out: Option<&Path>, args: JsonArg) -> Result<()> {
+/// Renders each run into its folder, or a single one into `out`, with the data of the Firecracker paper in `nsdi`.
+pub fn report(runs: &[PathBuf], out: Option<&Path>, nsdi: Option<&Path>, args: JsonArg) -> Result<()> {
     if out.is_some() && runs.len() > 1 {
         bail!("--out takes a single run, not {}: each run's report goes into its own folder", runs.len());
     }
     // All are read before anything is written: a bad one among them leaves nothing half-done.
     let loaded = runs.iter().map(|path| load(path)).collect::<Result<Vec<_>>>()?;
+    let published = nsdi.map(Published::read).transpose()?;
     let mut rendered = Vec::new();
     for (dir, run) in &loaded {
         let dir = out.unwrap_or(dir);
-        reports::render(run, dir).with_context(|| {
+        reports::render_beside(run, published.as_ref(), dir).with_context(|| {
             format!("write the report to {}: is there space, may it be written?", dir.display())
         })?;
         rendered.push(dir.join("report.html"));

@@ -4,6 +4,9 @@
 //! frame differ. Invariant: a plot without data is `None`, never an empty picture.
 
 mod cpu;
+mod density_memory;
+mod density_size;
+mod density_start;
 mod dots;
 mod memory;
 mod phases;
@@ -50,8 +53,16 @@ pub(crate) struct Plot {
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 5] =
-    [startup::PLOT, phases::PLOT, memory::PLOT, syscalls::PLOT, cpu::PLOT];
+pub(crate) const CATALOGUE: [Plot; 8] = [
+    startup::PLOT,
+    phases::PLOT,
+    memory::PLOT,
+    syscalls::PLOT,
+    cpu::PLOT,
+    density_start::PLOT,
+    density_memory::PLOT,
+    density_size::PLOT,
+];
 
 /// Where a chart will be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
