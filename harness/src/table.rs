@@ -134,9 +134,10 @@ fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
         .filter(|baseline| baseline.backend != m.backend)
         .and_then(|baseline| paired_ratio(m, baseline, seed))
         .map_or(String::new(), |ratio| format!("  ×{}", number(ratio.median)));
-    format!(
-        "{}{ratio}\n[{}]",
-        quantity(estimate.median, m.unit),
-        interval(estimate.low, estimate.high, m.unit)
-    )
+    // One sample says nothing of how far it lies from the next.
+    let range = match estimate.n {
+        1 => "one sample".to_owned(),
+        _ => format!("[{}]", interval(estimate.low, estimate.high, m.unit)),
+    };
+    format!("{}{ratio}\n{range}", quantity(estimate.median, m.unit))
 }

@@ -4,6 +4,9 @@
 //! Invariant: `cells` is parallel to `run.measurements`.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
 
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Host, Measurement, Metric, Run};
@@ -35,10 +38,25 @@ pub struct Cell<'r> {
     pub of: &'r Measurement,
     /// Median and 95 % interval, if there are samples.
     pub estimate: Option<Estimate>,
-    /// Ratio to the baseline's value, from the blocks that both have; `None` for the baseline itself.
+    /// Ratio to the baseline's value, from the blocks that both have; `None` for the baseline itself, and if the baseline's
+    /// value may be zero or less.
     pub ratio: Option<Estimate>,
     /// Samples that something disturbed.
     pub flagged: usize,
+}
+
+/// Maps measurements in their order, on all CPUs.
+fn each<T: Send>(of: &[Measurement], map: impl Fn(&Measurement) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = of.len().div_ceil(threads).max(1);
+    let map = &map;
+    thread::scope(|scope| {
+        let parts =
+            of.chunks(share).map(|part| scope.spawn(move || part.iter().map(map).collect::<Vec<_>>()));
+        // All are started before the first is waited for.
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 impl<'r> Analysis<'r> {
@@ -49,20 +67,27 @@ impl<'r> Analysis<'r> {
             // The first wins, should a damaged file hold two.
             index.entry((m.experiment, &*m.workload, &*m.backend, &m.metric)).or_insert(place);
         }
-        let baseline = |m: &'r Measurement| {
-            let key = (m.experiment, &*m.workload, BASELINE, &m.metric);
-            index.get(&key).map(|&place| &run.measurements[place]).filter(|_| m.backend != BASELINE)
-        };
         let seed = run.config.seed;
-        let cells = run.measurements.iter().map(|m| Cell {
-            of: m,
-            // Of a series, rounds are the observations.
-            estimate: bootstrap_median(&m.condensed().samples, seed),
-            ratio: baseline(m).and_then(|baseline| paired_ratio(&m.condensed(), &baseline.condensed(), seed)),
-            flagged: m.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
+        // Of a series, rounds are the observations.
+        let estimates = each(&run.measurements, |m| bootstrap_median(&m.condensed().samples, seed));
+        let base_of =
+            |m: &Measurement| index.get(&(m.experiment, &*m.workload, BASELINE, &m.metric)).copied();
+        let ratios = each(&run.measurements, |m| {
+            let place = base_of(m).filter(|_| m.backend != BASELINE)?;
+            // A multiple of what may as well be nothing says nothing.
+            let base = estimates[place].filter(|base| base.low > 0.0);
+            base.and_then(|_| paired_ratio(&m.condensed(), &run.measurements[place].condensed(), seed))
         });
+        let both = estimates.iter().zip(ratios);
+        let cells = run.measurements.iter().zip(both).map(|(of, (&estimate, ratio))| Cell {
+            of,
+            estimate,
+            ratio,
+            flagged: of.flags.iter().flatten().filter(|flags| !flags.is_empty()).count(),
+        });
+        let cells = cells.collect();
         let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));
-        Analysis { run, published: None, cells: cells.collect(), index, seats }
+        Analysis { run, published: None, cells, index, seats }
     }
 
     /// One measurement.
@@ -101,15 +126,15 @@ impl<'r> Analysis<'r> {
         self.seats.iter().copied().zip(&self.run.backends)
     }
 
-    /// What was published of, each with a seat that no backend has.
+    /// What was published of, each with a seat of [`palette::PUBLISHED`].
     pub fn published_seats(&self) -> impl Iterator<Item = (usize, &'static str)> {
         let mut seen = HashSet::new();
         let data = self.published.into_iter();
         let vmms = data.flat_map(|of| {
             of.starts.iter().map(|starts| starts.vmm).chain(of.memory.iter().map(|memory| memory.vmm))
         });
-        let free = self.seats.iter().max().map_or(0, |seat| seat + 1);
-        vmms.filter(move |vmm| seen.insert(*vmm)).enumerate().map(move |(place, vmm)| (free + place, vmm))
+        let new = vmms.filter(move |vmm| seen.insert(*vmm));
+        new.enumerate().map(|(place, vmm)| (palette::PUBLISHED + place, vmm))
     }
 
     /// The software that emulated the processor, if the run's host says that it is one.

@@ -3,6 +3,8 @@
 //! plotters places everything on whole pixels, so the drawing is made [`FINE`] times larger and shrunk by the `viewBox`.
 //! Invariant: what it returns is one well-formed `<svg>` element, whatever the strings that were drawn hold.
 
+use std::cell::RefCell;
+
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
 use plotters::prelude::{Circle, Color, DrawingArea, IntoDrawingArea, PathElement, Polygon, Rectangle, Text};
@@ -69,7 +71,18 @@ impl Font {
 /// A surface being drawn on.
 pub struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
+    hints: RefCell<Vec<Hint>>,
 }
+
+/// What a pointer that rests on a part of the picture is told.
+struct Hint {
+    from: (i32, i32),
+    to: (i32, i32),
+    text: String,
+}
+
+/// So many hints still make a sentence for who cannot see the picture; more are a list, which the table is already.
+const MOST_SPOKEN: usize = 12;
 
 fn fine((x, y): (f64, f64)) -> (i32, i32) {
     // `as` saturates, so that no coordinate can overflow.
@@ -110,6 +123,17 @@ impl Canvas<'_> {
         drawn(self.area.draw(&Text::new(printable(text), fine(at), style)))
     }
 
+    /// Says `text` where a pointer rests between two corners.
+    pub fn hint(&self, from: (f64, f64), to: (f64, f64), text: String) {
+        self.hints.borrow_mut().push(Hint { from: fine(from), to: fine(to), text });
+    }
+
+    /// The same where it rests on a mark.
+    pub fn hint_mark(&self, (x, y): (f64, f64), text: String) {
+        let r = MARK + 1.5;
+        self.hint((x - r, y - r), (x + r, y + r), text);
+    }
+
     /// The mark of the backend at this place, with a rim that sets it off from marks below.
     pub fn mark(&self, backend: usize, at: (f64, f64)) -> Result<(), Error> {
         self.shape(shape(backend), at, MARK + 1.2, Ink::Paper)?;
@@ -142,24 +166,54 @@ pub fn sketch(
 ) -> Result<String, Error> {
     let (fine_width, fine_height) = fine((width, height));
     let mut body = String::new();
-    {
+    let hints = {
         let backend =
             SVGBackend::with_string(&mut body, (fine_width.unsigned_abs(), fine_height.unsigned_abs()));
         let area = backend.into_drawing_area();
-        draw(&Canvas { area: area.clone() })?;
+        let canvas = Canvas { area: area.clone(), hints: RefCell::default() };
+        draw(&canvas)?;
         drawn(area.present())?;
-    }
+        canvas.hints.into_inner()
+    };
     // plotters knows neither accessibility nor a viewBox of its own: its opening tag (the first line) is replaced.
     let (_, body) =
         body.split_once('\n').ok_or_else(|| Error::Draw("plotters wrote no SVG element".to_owned()))?;
+    let body = body.trim_end().strip_suffix("</svg>").unwrap_or(body);
     let reader = match label {
-        Some(label) => format!("role=\"img\" aria-label=\"{}\"", escape(label)),
+        Some(label) => format!("role=\"img\" aria-label=\"{}\"", escape(&spoken(label, &hints))),
         None => "aria-hidden=\"true\"".to_owned(),
     };
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {fine_width} {fine_height}\" {reader}>\n{body}"
+         viewBox=\"0 0 {fine_width} {fine_height}\" {reader}>\n{body}{}</svg>\n",
+        tooltips(&hints)
     ))
+}
+
+/// What a screen reader says of the picture.
+fn spoken(label: &str, hints: &[Hint]) -> String {
+    if hints.is_empty() || hints.len() > MOST_SPOKEN {
+        return label.to_owned();
+    }
+    let told: Vec<&str> = hints.iter().map(|hint| &*hint.text).collect();
+    format!("{label} {}.", told.join("; "))
+}
+
+/// Invisible areas over the picture, whose titles browsers show without a script.
+fn tooltips(hints: &[Hint]) -> String {
+    if hints.is_empty() {
+        return String::new();
+    }
+    let area = |Hint { from, to, text }: &Hint| {
+        let (width, height) = (to.0.saturating_sub(from.0).max(0), to.1.saturating_sub(from.1).max(0));
+        let (x, y) = *from;
+        format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"><title>{}</title></rect>\n",
+            escape(text)
+        )
+    };
+    let areas: String = hints.iter().map(area).collect();
+    format!("<g fill=\"none\" pointer-events=\"all\">\n{areas}</g>\n")
 }
 
 /// XML 1.0 (section 2.2) forbids control characters even when escaped; bidirectional overrides would reorder what

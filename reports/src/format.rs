@@ -3,6 +3,7 @@
 //! Invariant: the unit is chosen after rounding, so 999.9 ns reads `1.00 µs`, never `1000 ns`.
 
 use results::Unit;
+use results::stats::Estimate;
 
 /// Prefix steps of a unit: (size in the base unit, suffix), ascending.
 fn steps(unit: Unit) -> &'static [(f64, &'static str)] {
@@ -62,10 +63,25 @@ pub fn quantity(value: f64, unit: Unit) -> String {
     join(number(value / size), suffix)
 }
 
-/// An interval with one unit for both ends: `1.01–1.05 ms`.
+/// An interval with one unit for both ends: `1.01–1.05 ms`, and `-108 to 58.6 KiB` where a dash would be taken for a minus.
 pub fn interval(low: f64, high: f64, unit: Unit) -> String {
     let (size, suffix) = step(low.abs().max(high.abs()), unit);
-    join(format!("{}–{}", number(low / size), number(high / size)), suffix)
+    let between = if low < 0.0 { " to " } else { "–" };
+    join(format!("{}{between}{}", number(low / size), number(high / size)), suffix)
+}
+
+/// Below this number of samples no interval reaches 95 %: the extremes enclose the median with probability 1 - 2^(1-n).
+pub const FEWEST: usize = 6;
+
+/// A median and how sure it is, in words: `1.20 ms, 95 % interval 1.18–1.25 ms, 60 samples`.
+pub fn told(of: &Estimate, unit: Unit) -> String {
+    let median = quantity(of.median, unit);
+    let range = interval(of.low, of.high, unit);
+    match of.n {
+        1 => format!("{median}, one sample"),
+        n if n < FEWEST => format!("{median}, of {n} samples, {range}"),
+        n => format!("{median}, 95\u{a0}% interval {range}, {n} samples"),
+    }
 }
 
 /// A label of an axis: like [`quantity`], without zeros that say nothing (`0.5 ms`, `10 µs`).
@@ -110,6 +126,15 @@ mod tests {
     #[test]
     fn an_interval_names_its_unit_once() {
         assert_eq!(interval(990_000.0, 1_020_000.0, Unit::Nanoseconds), "0.990–1.02\u{a0}ms");
+        assert_eq!(interval(-2048.0, 1024.0, Unit::Bytes), "-2.00 to 1.00\u{a0}KiB");
+    }
+
+    #[test]
+    fn few_samples_are_not_told_as_an_interval() {
+        let of = |n| told(&Estimate { median: 5.0, low: 4.0, high: 6.0, n }, Unit::Nanoseconds);
+        assert_eq!(of(1), "5.00\u{a0}ns, one sample");
+        assert_eq!(of(5), "5.00\u{a0}ns, of 5 samples, 4.00–6.00\u{a0}ns");
+        assert_eq!(of(6), "5.00\u{a0}ns, 95\u{a0}% interval 4.00–6.00\u{a0}ns, 6 samples");
     }
 
     #[test]

@@ -4,9 +4,12 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use base64::Engine;
 use reports::{charts, html, render};
-use results::{BackendStatus, Run, RunState, Status};
+use results::{BackendStatus, Measurement, Metric, Run, RunState, Status};
+use sha2::Digest;
 
 /// Whether resvg can read it: well-formed XML that holds an image. (Drawing it too takes seconds in a debug build.)
 fn is_a_picture(svg: &str) -> bool {
@@ -14,7 +17,7 @@ fn is_a_picture(svg: &str) -> bool {
 }
 
 #[test]
-fn a_complete_run_gives_a_page_and_five_charts_as_svg_and_png() {
+fn a_complete_run_gives_a_page_and_six_charts_as_svg_and_png() {
     let folder = tempfile::tempdir().unwrap();
     let rendered = render(&support::run(20), folder.path()).unwrap();
     assert!(fs::read_to_string(&rendered.html).unwrap().trim_end().ends_with("</html>"));
@@ -23,11 +26,11 @@ fn a_complete_run_gives_a_page_and_five_charts_as_svg_and_png() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let stems = ["cpu", "memory", "startup-ecdf", "startup-phases", "syscalls"];
+    let stems = ["cpu", "marginal-memory", "memory", "startup-ecdf", "startup-phases", "syscalls"];
     let expected: Vec<_> =
         stems.iter().flat_map(|stem| [format!("{stem}.png"), format!("{stem}.svg")]).collect();
     assert_eq!(names, expected);
-    assert_eq!(rendered.charts.len(), 10);
+    assert_eq!(rendered.charts.len(), 12);
     assert!(fs::read(folder.path().join("charts/cpu.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
     // Nothing temporary is left beside them.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
@@ -52,11 +55,29 @@ fn rendering_the_same_run_twice_gives_the_same_bytes() {
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
     let page = html(&support::run(12)).unwrap();
-    for outside in ["<script", "<link", "<img", "@import", "url(", "src=", "javascript:"] {
+    for outside in
+        ["<script ", "<link", "<img", "@import", "url(", "src=", "javascript:", "import(", "fetch("]
+    {
         assert!(!page.contains(outside), "{outside}");
     }
+    // The raw data beside the page is all that it leads to.
+    let links: Vec<_> = page.split("href=\"").skip(1).filter_map(|link| link.split('"').next()).collect();
+    assert!(links.iter().all(|link| link.starts_with('#') || *link == "run.json"), "{links:?}");
     // The only addresses are XML namespaces.
     assert_eq!(page.matches("http").count(), page.matches("http://www.w3.org/2000/svg").count() + 1);
+}
+
+#[test]
+fn the_only_script_is_the_one_that_the_policy_names() {
+    let page = html(&support::run(2)).unwrap();
+    let script = page.split_once("<script>").unwrap().1.split_once("</script>").unwrap().0;
+    let digest = base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(script));
+    let policy =
+        page.split_once("Content-Security-Policy\" content=\"").unwrap().1.split_once('"').unwrap().0;
+    // The template escapes apostrophes.
+    let policy = policy.replace("&#39;", "'");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(policy.contains(&format!("script-src 'sha256-{digest}';")), "{policy}");
 }
 
 #[test]
@@ -77,7 +98,7 @@ fn every_string_of_a_hostile_run_is_escaped() {
     poison(&mut json, "");
     let run: Run = serde_json::from_value(json).unwrap();
     let page = html(&run).unwrap();
-    assert!(!page.contains("<script"));
+    assert_eq!(page.matches("<script").count(), 1, "the page's own");
     // What is left of each is text: its markup stands escaped before it.
     assert!(page.matches("alert(1)").count() > 100);
     for (at, _) in page.match_indices("alert(1)") {
@@ -165,7 +186,7 @@ fn a_run_without_the_baseline_is_rendered_without_ratios() {
     run.measurements.retain(|m| m.backend != "process");
     run.backends[0].status = BackendStatus::Failed;
     let names: Vec<_> = charts(&run).unwrap().into_iter().map(|chart| chart.name).collect();
-    assert_eq!(names, ["startup-ecdf", "startup-phases", "memory", "syscalls"]);
+    assert_eq!(names, ["startup-ecdf", "startup-phases", "memory", "marginal-memory", "syscalls"]);
     assert!(html(&run).is_ok());
 }
 
@@ -208,4 +229,105 @@ fn a_folder_that_cannot_be_written_is_named_in_the_error() {
     fs::write(&file, "").unwrap();
     let error = render(&support::run(2), &file).unwrap_err().to_string();
     assert!(error.contains("a-file") && error.contains("--out"), "{error}");
+}
+
+/// Gives every measurement so many samples, spread a little.
+fn blow_up(measurements: &mut [Measurement], samples: u32) {
+    for m in measurements.iter_mut().filter(|m| !m.samples.is_empty()) {
+        let first = m.samples[0];
+        let spread = |n: u32| first * (1.0 + f64::from(n.wrapping_mul(2_654_435_761) >> 8) / 1e8);
+        m.samples = (0..samples).map(spread).collect();
+        m.blocks = (0..samples).collect();
+        m.flags = None;
+    }
+}
+
+#[test]
+fn a_page_of_the_largest_default_run_is_below_one_and_a_half_megabytes() {
+    // More measurements than the catalogue has, and the most blocks that the default takes.
+    let mut run = support::run(1);
+    let work = |m: &&Measurement| m.experiment >= results::Experiment::Syscalls;
+    let work: Vec<_> = run.measurements.iter().filter(work).cloned().collect();
+    for copy in 0..2 {
+        let copies =
+            work.iter().map(|m| Measurement { workload: format!("{}-{copy}", m.workload), ..m.clone() });
+        run.measurements.extend(copies);
+    }
+    blow_up(&mut run.measurements, 250);
+    let page = html(&run).unwrap();
+    assert!(page.len() < 1_500_000, "{}", page.len());
+}
+
+#[test]
+fn a_million_samples_are_rendered_in_seconds_and_in_a_page_of_ordinary_size() {
+    let mut run = support::run(1);
+    run.measurements.retain(|m| m.experiment == results::Experiment::Startup);
+    let starts: Vec<_> = run.measurements.iter_mut().filter(|m| m.metric == Metric::StartupTime).collect();
+    assert_eq!(starts.len(), 4);
+    for start in starts {
+        blow_up(std::slice::from_mut(start), 250_000);
+    }
+    let begun = Instant::now();
+    let page = html(&run).unwrap();
+    // A debug build on a busy machine takes several times as long as a release build.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(page.len() < 1_500_000, "{}", page.len());
+}
+
+#[test]
+fn one_sample_per_measurement_is_no_interval_and_no_difference() {
+    let page = html(&support::run(1)).unwrap();
+    assert!(page.contains("One sample per measurement.") && page.contains("in one pair of trials"));
+    assert!(!page.contains("class=\"aside differs\"") && !page.contains("no measurable difference"));
+    assert!(!html(&support::run(12)).unwrap().contains("One sample per measurement."));
+}
+
+#[test]
+fn a_cost_that_may_be_nothing_is_given_as_a_bound_and_nothing_is_a_multiple_of_it() {
+    let mut run = support::run(12);
+    for m in run.measurements.iter_mut().filter(|m| m.metric == Metric::MarginalMemory) {
+        if m.backend == "process" {
+            m.samples.iter_mut().zip(0_u8..).for_each(|(sample, n)| *sample = 4096.0 * (f64::from(n) - 6.0));
+        }
+    }
+    let page = html(&run).unwrap();
+    assert!(page.contains("<b>≤ ") && page.contains("adds at most "));
+    let sentence = page.split_once("An idle ").unwrap().1.split_once("</p>").unwrap().0;
+    assert!(!sentence.contains('×'), "{sentence}");
+}
+
+#[test]
+fn the_history_claims_a_measurement_only_of_what_this_run_measured() {
+    let cells = |page: &str, system: &str| -> String {
+        let row = page.split_once(&format!("<th scope=\"row\">{system}</th>")).unwrap().1;
+        row.split_once("</tr>").unwrap().0.to_owned()
+    };
+    let mut run = support::run(4);
+    let page = html(&run).unwrap();
+    assert!(cells(&page, "our own microVMs").contains("microvm starts in "));
+    assert!(cells(&page, "FreeBSD Jail").contains("not measured: needs another kernel"));
+    assert!(cells(&page, "rkt").contains("not measured: ended project"));
+    assert!(cells(&page, "LXC").contains(">not measured<"));
+    assert!(cells(&page, "Xen").contains("not below this machine (KVM)"));
+    run.host.hypervisor = Some("Xen (type 1)".to_owned());
+    run.backends[1].name = "lxc".to_owned();
+    run.backends[1].status = BackendStatus::Unavailable;
+    run.backends[1].reason = Some("no lxc-start here".to_owned());
+    let page = html(&run).unwrap();
+    assert!(cells(&page, "LXC").contains("not measured: no lxc-start here"));
+    assert!(cells(&page, "Xen").contains("this machine runs under it: Xen (type 1)"));
+}
+
+#[test]
+fn the_command_to_reproduce_a_run_holds_its_seed() {
+    let mut run = support::run(2);
+    let command = |run: &Run| {
+        let page = html(run).unwrap();
+        page.split_once("<pre tabindex=\"0\"><code>").unwrap().1.split_once("</code>").unwrap().0.to_owned()
+    };
+    assert_eq!(command(&run), "bench all --seed 42");
+    run.config.command = ["bench", "all", "--seed", "42"].map(str::to_owned).to_vec();
+    assert_eq!(command(&run), "bench all --seed 42");
+    run.config.command = ["bench", "exec", "--", "./a b"].map(str::to_owned).to_vec();
+    assert_eq!(command(&run), "bench exec --seed 42 -- &#39;./a b&#39;");
 }

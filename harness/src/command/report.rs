@@ -10,7 +10,8 @@ use crate::cli::JsonArg;
 use crate::output::{print, print_json};
 use crate::{runs as run_files, table};
 
-/// Renders each run into its folder, or a single one into `out`, with the data of the Firecracker paper in `nsdi`.
+/// Renders each run into its folder, or a single one into `out`, together with the run that the page links to; beside it
+/// the data of the Firecracker paper in `nsdi`.
 pub fn report(runs: &[PathBuf], out: Option<&Path>, nsdi: Option<&Path>, args: JsonArg) -> Result<()> {
     if out.is_some() && runs.len() > 1 {
         bail!("--out takes a single run, not {}: each run's report goes into its own folder", runs.len());
@@ -24,6 +25,9 @@ pub fn report(runs: &[PathBuf], out: Option<&Path>, nsdi: Option<&Path>, args: J
         reports::render_beside(run, published.as_ref(), dir).with_context(|| {
             format!("write the report to {}: is there space, may it be written?", dir.display())
         })?;
+        if out.is_some() {
+            results::write_run(dir, run)?;
+        }
         rendered.push(dir.join("report.html"));
         if !args.json {
             print(&table::tables(run))?;

@@ -190,4 +190,12 @@ fn a_killed_run_leaves_nothing_that_clean_does_not_remove_and_its_journal_render
     assert!(!folder.join("run.json").exists());
     assert!(bench.command(&["report"]).arg(&folder).stdout(Stdio::null()).status().unwrap().success());
     assert!(folder.join("report.html").is_file());
+
+    // Elsewhere, the page has beside it what it links to.
+    let elsewhere = bench.out.join("elsewhere");
+    let mut again = bench.command(&["report"]);
+    assert!(
+        again.arg(&folder).arg("--out").arg(&elsewhere).stdout(Stdio::null()).status().unwrap().success()
+    );
+    assert!(elsewhere.join("report.html").is_file() && elsewhere.join("run.json").is_file());
 }

@@ -21,6 +21,7 @@ pub(super) const PLOT: Plot = Plot {
               rounds. It holds everything, whoever it is charged to, and also whatever else went on on the machine. The \
               legend gives the slope, what one more instance costs: the median over the rounds, with its 95 % interval.",
     draw,
+    other: None,
 };
 
 const HEIGHT: f64 = 250.0;
@@ -78,6 +79,9 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             // Powers of two and the end: more marks would hide the curves.
             let marked = |at: &usize| *at + 1 == points.len() || (points[*at].0 as u64).is_power_of_two();
             for at in (0..points.len()).filter(marked) {
+                let (count, size) = points[at];
+                let hint = format!("{count} instances: {}", quantity(size, Unit::Bytes));
+                canvas.hint_mark(place(&points[at]), hint);
                 canvas.mark(*seat, place(&points[at]))?;
             }
         }

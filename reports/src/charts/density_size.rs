@@ -19,6 +19,7 @@ pub(super) const PLOT: Plot = Plot {
               nothing as long as it is not used. Both scales are logarithmic. Published data, if there is any, counts what \
               a VMM has mapped for writing beyond the guest’s memory, touched or not.",
     draw,
+    other: None,
 };
 
 const HEIGHT: f64 = 210.0;

@@ -4,6 +4,7 @@
 use results::stats::ecdf;
 use results::{Experiment, Metric, Unit};
 
+use super::startup::outline;
 use super::{Area, Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, Plot, grid, legend, legend_lines};
 use crate::Error;
 use crate::analysis::Analysis;
@@ -23,11 +24,12 @@ pub(super) const PLOT: Plot = Plot {
               kernel. The scale is logarithmic and the same for all panels. Panels of published data, if there are any, \
               come from other hardware and stop the clock elsewhere: they show how curves spread, not who is faster.",
     draw,
+    other: None,
 };
 
 const PANEL: f64 = 104.0;
 /// Above a panel, for its heading; published data says in a second line where its clock stops.
-const HEADING: f64 = 28.0;
+const HEADING: f64 = 40.0;
 const SECOND: f64 = 17.0;
 /// Room for the axis' labels.
 const BELOW: f64 = 44.0;
@@ -46,6 +48,8 @@ struct Panel {
 /// One distribution.
 struct Curve {
     seat: usize,
+    /// Whose it is, and of how much.
+    name: String,
     /// Time, and the share of starts that took no longer.
     steps: Vec<(f64, f64)>,
     median: f64,
@@ -86,9 +90,9 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
         let mut top = area.top + head;
         for (place, panel) in panels.iter().enumerate() {
             let bottom = top + tall(panel);
-            canvas.text(&panel.heading, (area.left, top + HEADING / 2.0), Font::NAME, Align::Start)?;
+            canvas.text(&panel.heading, (area.left, top + HEADING - 14.0), Font::NAME, Align::Start)?;
             if let Some(second) = &panel.second {
-                canvas.text(second, (area.left, top + HEADING + 2.0), Font::SMALL, Align::Start)?;
+                canvas.text(second, (area.left, top + HEADING + 4.0), Font::SMALL, Align::Start)?;
             }
             if place + 1 == panels.len() {
                 grid(canvas, &axis, &ticks, Unit::Nanoseconds, (bottom - PANEL, bottom))?;
@@ -115,17 +119,15 @@ impl Panel {
             canvas.text(&format!("{percent} %"), (area.left + LABELS - 6.0, y), Font::SMALL, Align::End)?;
         }
         for Curve { seat, steps, .. } in &self.curves {
-            let mut points = Vec::new();
-            let mut reached = height(0.0);
-            for &(value, share) in steps {
-                let x = axis.pixel(value);
-                points.extend([(x, reached), (x, height(share))]);
-                reached = height(share);
-            }
-            canvas.line(&points, Ink::Backend(*seat), 2.0)?;
+            let steps = steps.iter().map(|&(value, share)| (axis.pixel(value), height(share)));
+            canvas.line(&outline(steps, height(0.0)), Ink::Backend(*seat), 2.0)?;
         }
         // Marks last: no curve may hide one.
-        self.curves.iter().try_for_each(|of| canvas.mark(of.seat, (axis.pixel(of.median), height(0.5))))
+        self.curves.iter().try_for_each(|of| {
+            let at = (axis.pixel(of.median), height(0.5));
+            canvas.hint_mark(at, format!("{}, median {}", of.name, quantity(of.median, Unit::Nanoseconds)));
+            canvas.mark(of.seat, at)
+        })
     }
 }
 
@@ -136,7 +138,8 @@ fn measured(analysis: &Analysis<'_>) -> Vec<Panel> {
         let curve = |(seat, name): (usize, &str)| {
             let cell = analysis.cell(Experiment::Density, workload, name, &Metric::StartupTime)?;
             let median = results::stats::median(&cell.of.samples)?;
-            Some(Curve { seat, steps: ecdf(&cell.of.samples), median })
+            let name = format!("{}, {} starts", shorten(name, LONGEST_NAME), cell.of.samples.len());
+            Some(Curve { seat, name, steps: ecdf(&cell.of.samples), median })
         };
         let curves: Vec<_> =
             backends.iter().filter_map(|(seat, backend)| curve((*seat, &backend.name))).collect();
@@ -159,8 +162,14 @@ fn heading(workload: &str) -> String {
 fn published(analysis: &Analysis<'_>, narrow: bool) -> Vec<Panel> {
     let Some(data) = analysis.published else { return Vec::new() };
     let seat = |vmm: &str| analysis.published_seats().find(|(_, of)| *of == vmm).map(|(seat, _)| seat);
-    let curve =
-        |of: &Starts| Some(Curve { seat: seat(of.vmm)?, steps: of.curve.clone(), median: of.quantile(0.5)? });
+    let curve = |of: &Starts| {
+        Some(Curve {
+            seat: seat(of.vmm)?,
+            name: format!("{}, published", of.vmm),
+            steps: of.curve.clone(),
+            median: of.quantile(0.5)?,
+        })
+    };
     let counts = data.counts();
     let panels = counts.iter().map(|&count| {
         let own: Vec<&Starts> = data.starts.iter().filter(|starts| starts.at_once == count).collect();

@@ -6,8 +6,9 @@ use results::{Experiment, Metric, Status, Unit};
 use super::{Frame, LEGEND_LINE, LONGEST_NAME, MOST_BACKENDS, MOST_WORKLOADS, grid, legend, legend_lines};
 use crate::Error;
 use crate::analysis::{Analysis, Cell};
-use crate::axis::Axis;
+use crate::axis::{Axis, Spread};
 use crate::canvas::{Align, Canvas, Font, shorten};
+use crate::format::told;
 use crate::palette::Ink;
 
 /// One workload.
@@ -66,8 +67,10 @@ pub(super) type Fit = fn(&[f64], (f64, f64)) -> Option<Axis>;
 pub(super) struct Look {
     /// Unit of the values.
     pub unit: Unit,
-    /// Below the axis.
+    /// Below the axis; that it is logarithmic, if it is, is added.
     pub axis_label: &'static str,
+    /// Whether a legend is needed: rows that are backends name themselves.
+    pub legend: bool,
     /// A value to draw a rule at.
     pub rule: Option<f64>,
     /// How values are spread.
@@ -75,6 +78,8 @@ pub(super) struct Look {
 }
 
 const LANE: f64 = 13.0;
+/// A lane of words: letters are taller than marks.
+const WORDS: f64 = 16.0;
 const PADDING: f64 = 12.0;
 const AXIS: f64 = 44.0;
 /// Room for workload names.
@@ -102,12 +107,13 @@ pub(super) fn draw(
     if shown.is_empty() || (look.axis)(&values, (0.0, 1.0)).is_none() {
         return Ok(None);
     }
-    let key = legend_lines(shown.clone(), frame.width());
+    let key = if look.legend { legend_lines(shown.clone(), frame.width()) } else { Vec::new() };
     let head = key.len() as f64 * LEGEND_LINE + 10.0;
+    let named = |place: usize| shown.iter().find(|shown| shown.0 == place).map_or("", |shown| &*shown.1);
     // On a phone the name stands above its lanes instead of beside them.
     let name_line = if frame.narrow() { 18.0 } else { 0.0 };
-    let lanes = |row: &Row| row.dots.len() + row.missing.len();
-    let tall = |row: &Row| lanes(row) as f64 * LANE + PADDING + name_line;
+    let tall =
+        |row: &Row| row.dots.len() as f64 * LANE + row.missing.len() as f64 * WORDS + PADDING + name_line;
     let height: f64 = rows.iter().map(tall).sum();
     frame.around(head + height + AXIS, |canvas, area| {
         legend(canvas, &key, area)?;
@@ -123,22 +129,32 @@ pub(super) fn draw(
         for row in rows {
             canvas.line(&[(area.left, top), (area.right, top)], Ink::Grid, 1.0)?;
             let name_y = if frame.narrow() { top + 13.0 } else { top + tall(row) / 2.0 };
+            if frame.narrow() {
+                // It stands over the grid there.
+                let end = area.left + Font::BODY.width(&row.name);
+                canvas.rect((area.left, name_y - 9.0), (end, name_y + 8.0), Ink::Paper, 1.0)?;
+            }
             canvas.text(&row.name, (area.left, name_y), Font::BODY, Align::Start)?;
-            row_marks(
-                canvas,
-                row,
-                &axis,
-                (from, area.right - 18.0),
-                top + name_line + (PADDING + LANE) / 2.0,
-            )?;
+            let lanes = top + name_line + PADDING / 2.0;
+            row_marks(canvas, row, &axis, (from, area.right - 18.0), lanes)?;
+            for (lane, (place, estimate)) in row.dots.iter().enumerate() {
+                let at = (axis.pixel(estimate.median), lanes + (lane as f64 + 0.5) * LANE);
+                let name =
+                    if look.legend { format!("{}, {}", row.name, named(*place)) } else { row.name.clone() };
+                canvas.hint_mark(at, format!("{name}: {}", told(estimate, look.unit)));
+            }
             top += tall(row);
         }
         canvas.line(&[(area.left, bottom), (area.right, bottom)], Ink::Grid, 1.0)?;
-        canvas.text(look.axis_label, ((from + area.right) / 2.0, bottom + 34.0), Font::SMALL, Align::Middle)
+        let label = match axis.spread() {
+            Spread::Linear => look.axis_label.to_owned(),
+            Spread::Log => format!("{} (logarithmic)", look.axis_label),
+        };
+        canvas.text(&label, ((from + area.right) / 2.0, bottom + 34.0), Font::SMALL, Align::Middle)
     })
 }
 
-/// The lanes of one row, the first centred on `y`.
+/// The lanes of one row, from `y` on.
 fn row_marks(
     canvas: &Canvas<'_>,
     row: &Row,
@@ -146,6 +162,7 @@ fn row_marks(
     (from, to): (f64, f64),
     mut y: f64,
 ) -> Result<(), Error> {
+    y += LANE / 2.0;
     for (place, estimate) in &row.dots {
         let (low, high) = (axis.pixel(estimate.low), axis.pixel(estimate.high));
         canvas.line(&[(low, y), (high, y)], Ink::Backend(*place), 2.4)?;
@@ -155,10 +172,15 @@ fn row_marks(
     // A gap has a lane of its own, in words only: a mark would be taken for a value. It stands on the side where the row's
     // dots are, so that the eye need not travel.
     let right = row.dots.first().is_some_and(|dot| axis.pixel(dot.1.median) > (from + to) / 2.0);
+    y += (WORDS - LANE) / 2.0;
     for why in &row.missing {
         let (x, align) = if right { (to, Align::End) } else { (from + 6.0, Align::Start) };
+        // Words stand on paper, so that no line runs through them.
+        let left = if right { x - Font::SMALL.width(why) } else { x };
+        let (above, below) = (y - WORDS / 2.0 + 1.0, y + WORDS / 2.0 - 1.0);
+        canvas.rect((left, above), (left + Font::SMALL.width(why), below), Ink::Paper, 1.0)?;
         canvas.text(why, (x, y), Font::SMALL, align)?;
-        y += LANE;
+        y += WORDS;
     }
     Ok(())
 }

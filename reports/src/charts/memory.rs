@@ -16,9 +16,10 @@ pub(super) const PLOT: Plot = Plot {
     caption: "Stacked from left to right: private memory of the host process (of a VM: of its VMM, without the guest), \
               guest memory that was touched, the instance’s share of pages it has in common with others (PSS less the \
               former), and what its cgroup is charged beyond that (kernel memory such as stacks and page tables, and \
-              page cache). Bars over one axis share its scale. The black rule is the marginal cost: how much system memory in use grows with each further \
+              page cache). Bars over one axis share its scale. The upright rule is the marginal cost: how much system memory in use grows with each further \
               idle instance. It follows no accounting rule, so it need not agree with the bar.",
     draw,
+    other: None,
 };
 
 /// The medians that the bar is made of.
@@ -62,7 +63,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
                 Metric::MemoryCurrent => footprint.charged = median,
                 Metric::GuestRam => footprint.guest = median,
                 Metric::VmmOverhead => footprint.vmm = median,
-                Metric::MarginalMemory => rule = median,
+                Metric::MarginalMemory => rule = cell.estimate,
                 _ => {}
             }
         }
@@ -71,13 +72,18 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             return None;
         }
         let mut total = quantity(parts.iter().map(|part| part.1).sum(), Unit::Bytes);
-        if let Some(rule) = rule {
-            total += &format!(", marginal {}", quantity(rule, Unit::Bytes));
+        if let Some(marginal) = rule {
+            total += &if marginal.low > 0.0 {
+                format!(", marginal {}", quantity(marginal.median, Unit::Bytes))
+            } else {
+                format!(", marginal ≤ {}", quantity(marginal.high, Unit::Bytes))
+            };
         }
+        let rule = rule.filter(|of| of.low > 0.0).map(|of| of.median);
         Some(Bar { backend, name: shorten(&of.name, LONGEST_NAME), total, parts, rule })
     });
     let bars: Vec<Bar> = bars.take(MOST_BACKENDS).collect();
-    stack(frame, &bars, Unit::Bytes, "memory; black rule: marginal cost of one more")
+    stack(frame, &bars, Unit::Bytes, "memory; upright rule: marginal cost of one more")
 }
 
 #[cfg(test)]

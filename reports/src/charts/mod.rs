@@ -8,6 +8,7 @@ mod density_memory;
 mod density_size;
 mod density_start;
 mod dots;
+mod marginal;
 mod memory;
 mod phases;
 mod stack;
@@ -49,14 +50,34 @@ pub(crate) struct Plot {
     /// How to read it.
     pub caption: &'static str,
     /// Draws it; `None` if the run has nothing to show.
-    pub draw: fn(&Analysis<'_>, &Frame<'_>) -> Result<Option<String>, Error>,
+    pub draw: Draw,
+    /// The same measurements seen another way, for the page.
+    pub other: Option<Other>,
+}
+
+/// Draws a plot; `None` if the run has nothing to show.
+pub(crate) type Draw = fn(&Analysis<'_>, &Frame<'_>) -> Result<Option<String>, Error>;
+
+/// A second drawing of a plot's measurements, which the page shows in place of the first on demand.
+pub(crate) struct Other {
+    /// What the first one is called where one is chosen.
+    pub first: &'static str,
+    /// What this one is called.
+    pub name: &'static str,
+    /// Heading.
+    pub title: &'static str,
+    /// How to read it.
+    pub caption: &'static str,
+    /// Draws it.
+    pub draw: Draw,
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 8] = [
+pub(crate) const CATALOGUE: [Plot; 9] = [
     startup::PLOT,
     phases::PLOT,
     memory::PLOT,
+    marginal::PLOT,
     syscalls::PLOT,
     cpu::PLOT,
     density_start::PLOT,
@@ -98,8 +119,15 @@ pub(crate) struct Area {
     pub top: f64,
 }
 
-/// A screen of 390 pixels less the page's margins; 960 fills the page's column.
-const WIDTHS: (f64, f64) = (350.0, 960.0);
+/// A screen of 390 pixels less the page's margins.
+const PHONE: f64 = 350.0;
+
+/// A little less than the page's column, so that letters are still readable where a tablet shrinks it.
+const PAGE: f64 = 820.0;
+
+/// A picture by itself.
+const FILE: f64 = 960.0;
+
 const MARGIN: f64 = 28.0;
 const HEAD: f64 = 64.0;
 const FOOT: f64 = 44.0;
@@ -125,9 +153,9 @@ impl Frame<'_> {
     /// Width of the part that a plot may draw on.
     fn width(&self) -> f64 {
         match self.usage {
-            Use::Phone => WIDTHS.0,
-            Use::Page => WIDTHS.1,
-            Use::File => WIDTHS.1 - 2.0 * MARGIN,
+            Use::Phone => PHONE,
+            Use::Page => PAGE,
+            Use::File => FILE - 2.0 * MARGIN,
         }
     }
 
@@ -142,7 +170,7 @@ impl Frame<'_> {
             let area = Area { left: 0.0, right: self.width(), top: 0.0 };
             return sketch((self.width(), height), Some(&label), |canvas| draw(canvas, area)).map(Some);
         }
-        let size = (WIDTHS.1, HEAD + height + FOOT);
+        let size = (FILE, HEAD + height + FOOT);
         sketch(size, Some(self.title), |canvas| {
             canvas.rect((0.0, 0.0), size, Ink::Paper, 1.0)?;
             canvas.text(self.title, (MARGIN, 34.0), Font::TITLE, Align::Start)?;
@@ -175,10 +203,21 @@ pub(crate) fn files(analysis: &Analysis<'_>) -> Result<Vec<Chart>, Error> {
 impl Plot {
     /// The picture for one use.
     pub(crate) fn drawn_for(&self, analysis: &Analysis<'_>, usage: Use) -> Result<Option<String>, Error> {
-        let origin = origin(&analysis.run.host, &moment(&analysis.run.started_at));
-        let emulated = analysis.emulator().is_some();
-        (self.draw)(analysis, &Frame { usage, title: self.title, origin: &origin, emulated })
+        drawn(analysis, usage, self.title, self.draw)
     }
+}
+
+impl Other {
+    /// The picture for one use.
+    pub(crate) fn drawn_for(&self, analysis: &Analysis<'_>, usage: Use) -> Result<Option<String>, Error> {
+        drawn(analysis, usage, self.title, self.draw)
+    }
+}
+
+fn drawn(analysis: &Analysis<'_>, usage: Use, title: &str, draw: Draw) -> Result<Option<String>, Error> {
+    let origin = origin(&analysis.run.host, &moment(&analysis.run.started_at));
+    let emulated = analysis.emulator().is_some();
+    draw(analysis, &Frame { usage, title, origin: &origin, emulated })
 }
 
 /// Where and when numbers come from.

@@ -23,6 +23,7 @@ pub(super) const PLOT: Plot = Plot {
               differ a little from the median of the whole, which stands beside the name. Time that no phase of a start \
               accounts for is shown as “rest, to READY”.",
     draw,
+    other: None,
 };
 
 /// Below this share of the whole, a rest is not worth a part of the bar.

@@ -33,8 +33,8 @@ const GAP: f64 = 20.0;
 const AXIS: f64 = 40.0;
 const SWATCH: f64 = 10.0;
 
-/// Neighbours differ in tint.
-const TINTS: [f64; 2] = [0.62, 0.34];
+/// Neighbours differ in tint; the numerals stand out from both, in both themes (`tests/browser` looks).
+const TINTS: [f64; 2] = [0.45, 0.22];
 
 /// An item of the list below a bar: where it goes and which part it names.
 struct Item {
@@ -134,7 +134,7 @@ impl Panel<'_> {
         let mut top = area.top;
         for (bar, list) in &self.bars {
             heading(canvas, bar, area.left, top)?;
-            parts(canvas, bar, &axis, top + NAME)?;
+            parts(canvas, bar, &axis, unit, top + NAME)?;
             names(canvas, bar, list, area.left, top + NAME + BAR + 6.0)?;
             top += bar_height(list);
         }
@@ -201,9 +201,9 @@ fn names(canvas: &Canvas<'_>, bar: &Bar, list: &[Item], left: f64, top: f64) -> 
 }
 
 /// The bar itself.
-fn parts(canvas: &Canvas<'_>, bar: &Bar, axis: &Axis, top: f64) -> Result<(), Error> {
+fn parts(canvas: &Canvas<'_>, bar: &Bar, axis: &Axis, unit: Unit, top: f64) -> Result<(), Error> {
     let mut reached = 0.0;
-    for (part, (_, size)) in bar.parts.iter().enumerate() {
+    for (part, (name, size)) in bar.parts.iter().enumerate() {
         let (from, to) = (axis.pixel(reached), axis.pixel(reached + size));
         // Paper below, so that no grid line shines through the tint.
         canvas.rect((from, top), (to, top + BAR), Ink::Paper, 1.0)?;
@@ -213,6 +213,8 @@ fn parts(canvas: &Canvas<'_>, bar: &Bar, axis: &Axis, top: f64) -> Result<(), Er
         if to - from > Font::TINY.width(&numeral) + 4.0 {
             canvas.text(&numeral, ((from + to) / 2.0, top + BAR / 2.0), Font::TINY, Align::Middle)?;
         }
+        let text = format!("{}, {}: {name} {}", bar.name, part + 1, quantity(*size, unit));
+        canvas.hint((from, top), (to, top + BAR), text);
         reached += size;
     }
     if let Some(value) = bar.rule {

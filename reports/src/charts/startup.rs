@@ -8,7 +8,7 @@ use crate::Error;
 use crate::analysis::{Analysis, Cell};
 use crate::axis::{Axis, Spread};
 use crate::canvas::{Align, Canvas, Font, shorten};
-use crate::format::quantity;
+use crate::format::{quantity, told};
 use crate::palette::Ink;
 
 pub(super) const PLOT: Plot = Plot {
@@ -19,6 +19,7 @@ pub(super) const PLOT: Plot = Plot {
               crosses 50 % (the mark) is the median, a steep curve means steady starts, a tail to the right means that \
               some were slow. Further left is faster.",
     draw,
+    other: None,
 };
 
 const HEIGHT: f64 = 290.0;
@@ -59,7 +60,10 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
         // Marks last: no curve may hide one.
         for (place, cell) in &curves {
             if let Some(estimate) = cell.estimate {
-                canvas.mark(*place, (axis.pixel(estimate.median), height(0.5)))?;
+                let at = (axis.pixel(estimate.median), height(0.5));
+                canvas.mark(*place, at)?;
+                let name = shorten(&cell.of.backend, LONGEST_NAME);
+                canvas.hint_mark(at, format!("{name}: {}", told(&estimate, cell.of.unit)));
             }
         }
         let middle = (area.left + area.right) / 2.0;
@@ -89,12 +93,54 @@ fn curve(
     axis: &Axis,
     height: impl Fn(f64) -> f64,
 ) -> Result<(), Error> {
-    let mut points = Vec::new();
-    let mut reached = height(0.0);
-    for (value, share) in ecdf(&cell.of.samples) {
-        let x = axis.pixel(value);
-        points.extend([(x, reached), (x, height(share))]);
-        reached = height(share);
-    }
+    let steps = ecdf(&cell.of.samples).into_iter();
+    let points = outline(steps.map(|(value, share)| (axis.pixel(value), height(share))), height(0.0));
     canvas.line(&points, Ink::Backend(place), 2.2)
+}
+
+/// In pixels: less than this nobody sees.
+const FINEST: f64 = 0.25;
+
+/// The line through steps (where one is, how high it leads) that starts at height `from`. Of steps closer together than
+/// [`FINEST`] some are left out, so that a million samples are no larger a picture than a thousand.
+pub(super) fn outline(steps: impl Iterator<Item = (f64, f64)>, from: f64) -> Vec<(f64, f64)> {
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    let mut skipped = None;
+    for (x, y) in steps {
+        let last = points.last().copied();
+        let reached = last.map_or(from, |last| last.1);
+        if last.is_some_and(|last| (x - last.0).abs() < FINEST && (y - reached).abs() < FINEST) {
+            skipped = Some((x, y));
+            continue;
+        }
+        points.extend([(x, reached), (x, y)]);
+        skipped = None;
+    }
+    // The end is never left out: it is the slowest start.
+    if let (Some((x, y)), Some((_, reached))) = (skipped, points.last().copied()) {
+        points.extend([(x, reached), (x, y)]);
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_of_a_few_samples_is_drawn() {
+        let steps = [(10.0, 60.0), (10.1, 30.0), (90.0, 0.0)];
+        let line = outline(steps.into_iter(), 90.0);
+        assert_eq!(line, [(10.0, 90.0), (10.0, 60.0), (10.1, 60.0), (10.1, 30.0), (90.0, 30.0), (90.0, 0.0)]);
+    }
+
+    #[test]
+    fn a_million_samples_are_drawn_as_finely_as_can_be_seen_and_to_their_ends() {
+        let steps = (0..1_000_000).map(|n| (f64::from(n) / 1e3, 290.0 - f64::from(n) / 1e6 * 290.0));
+        let line = outline(steps, 290.0);
+        assert!(line.len() < 10_000, "{}", line.len());
+        assert_eq!(line.first(), Some(&(0.0, 290.0)));
+        assert!(line.last().is_some_and(|end| (end.0 - 1e3).abs() < 0.01 && end.1 < 0.01));
+        assert!(line.windows(2).all(|pair| (pair[1].0 - pair[0].0).abs() <= 2.0 * FINEST));
+    }
 }

@@ -1,15 +1,15 @@
-//! The answer in plain words, and one card a backend.
+//! The answer in plain words.
 //!
-//! Ratios are multiples of the baseline. Invariant: a difference whose interval contains 1 is called none.
+//! Ratios are multiples of the baseline. Invariant: a difference whose interval contains 1 is called none, and so few
+//! samples that they have no interval are called few.
 
 use results::stats::{Estimate, median};
-use results::{BackendStatus, Experiment, Metric, Unit};
+use results::{Experiment, Metric, Unit};
 
-use super::mark;
-use crate::Error;
+use super::density;
 use crate::analysis::{Analysis, Cell};
 use crate::charts::slowdown;
-use crate::format::{interval, number, quantity};
+use crate::format::{FEWEST, interval, number, quantity};
 
 /// A stretch of a sentence.
 #[derive(Debug, PartialEq)]
@@ -20,18 +20,6 @@ pub(super) enum Span {
     Number(String),
     /// The name of a backend.
     Name(String),
-}
-
-/// One backend at a glance.
-pub(super) struct Card {
-    pub mark: String,
-    pub name: String,
-    /// Why it has no numbers.
-    pub missing: Option<String>,
-    /// Its startup time, and how that compares.
-    pub startup: Option<(String, String)>,
-    /// Label, value, and how it compares.
-    pub lines: Vec<(&'static str, String, String)>,
 }
 
 fn plain(text: impl Into<String>) -> Span {
@@ -57,7 +45,11 @@ fn list(clauses: Vec<Vec<Span>>) -> Vec<Span> {
 fn compared(ratio: Estimate) -> String {
     let times = quantity(ratio.median, Unit::Ratio);
     let ends = interval(ratio.low, ratio.high, Unit::Count);
-    if ratio.low <= 1.0 && 1.0 <= ratio.high {
+    if ratio.n == 1 {
+        format!("{times} a bare process, in one pair of trials")
+    } else if ratio.n < FEWEST {
+        format!("{times} a bare process, in {} pairs of trials {ends}", ratio.n)
+    } else if ratio.low <= 1.0 && 1.0 <= ratio.high {
         format!("no measurable difference: {times}, 95\u{a0}% interval {ends}")
     } else {
         format!("{times} a bare process, 95\u{a0}% interval {ends}")
@@ -70,6 +62,7 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
         analysis.backends().filter_map(|(_, backend)| clause(&backend.name)).collect()
     };
     let (metric, words) = memory_metric(analysis);
+    let (at_once, rates) = density::rates_at(analysis).unwrap_or_default();
     let groups = [
         ("On this machine ", each(&|backend| measured(analysis.startup(backend)?, " starts in "))),
         ("An idle ", each(&|backend| measured(analysis.first(Experiment::Memory, backend, &metric)?, words))),
@@ -81,6 +74,7 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
             "Compared with the bare process, computation and memory work takes ",
             each(&|backend| spread(analysis, Experiment::Cpu, backend)),
         ),
+        (&*rates, each(&|backend| density::rate(analysis, at_once, backend))),
     ];
     let sentence = |(head, clauses): (&str, Vec<Vec<Span>>)| {
         let first = (!clauses.is_empty()).then(|| plain(head))?;
@@ -91,14 +85,20 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
 
 /// `container starts in 1.02 ms (2.05 × a bare process, …)`.
 fn measured(cell: &Cell<'_>, verb: &str) -> Option<Vec<Span>> {
-    let median = quantity(cell.estimate?.median, cell.of.unit);
-    let mut clause = vec![Span::Name(cell.of.backend.clone()), plain(verb), Span::Number(median)];
+    let name = Span::Name(cell.of.backend.clone());
+    let of = cell.estimate?;
+    if of.low <= 0.0 {
+        // A cost that may as well be nothing has no median worth a sentence.
+        let most = Span::Number(quantity(of.high, cell.of.unit));
+        return Some(vec![name, plain(verb), plain("at most "), most, plain(" (within noise)")]);
+    }
+    let mut clause = vec![name, plain(verb), Span::Number(quantity(of.median, cell.of.unit))];
     clause.extend(cell.ratio.map(|ratio| plain(format!(" ({})", compared(ratio)))));
     Some(clause)
 }
 
 /// The fairest memory figure that this run has: the marginal cost, else what the cgroup is charged, else PSS.
-fn memory_metric(analysis: &Analysis<'_>) -> (Metric, &'static str) {
+pub(super) fn memory_metric(analysis: &Analysis<'_>) -> (Metric, &'static str) {
     let has = |metric: &Metric| {
         analysis.cells(Experiment::Memory).any(|cell| cell.of.metric == *metric && cell.estimate.is_some())
     };
@@ -107,7 +107,7 @@ fn memory_metric(analysis: &Analysis<'_>) -> (Metric, &'static str) {
 }
 
 /// How many times the baseline's time the workloads of an experiment take, ascending.
-fn slowdowns(analysis: &Analysis<'_>, of: Experiment, backend: &str) -> Vec<f64> {
+pub(super) fn slowdowns(analysis: &Analysis<'_>, of: Experiment, backend: &str) -> Vec<f64> {
     let cells = analysis.cells(of).filter(|cell| cell.of.backend == backend);
     let cells = cells.filter(|cell| matches!(cell.of.metric, Metric::TimePerOp | Metric::Bandwidth));
     let mut medians: Vec<f64> =
@@ -128,43 +128,6 @@ fn spread(analysis: &Analysis<'_>, of: Experiment, backend: &str) -> Option<Vec<
     Some(clause)
 }
 
-/// One card a backend, also for those that could not run.
-pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
-    let (metric, _) = memory_metric(analysis);
-    let values = |cell: Option<&Cell<'_>>| {
-        let cell = cell?;
-        let times = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
-        Some((quantity(cell.estimate?.median, cell.of.unit), times))
-    };
-    let card = |(seat, backend): (usize, &results::Backend)| {
-        let name = &*backend.name;
-        let mut lines = Vec::new();
-        let teardown = analysis.first(Experiment::Startup, name, &Metric::TeardownTime);
-        for (label, cell) in
-            [("memory", analysis.first(Experiment::Memory, name, &metric)), ("teardown", teardown)]
-        {
-            lines.extend(values(cell).map(|(value, times)| (label, value, times)));
-        }
-        for (label, of) in [("system call", Experiment::Syscalls), ("computation", Experiment::Cpu)] {
-            let middle = median(&slowdowns(analysis, of, name));
-            lines.extend(middle.map(|middle| (label, String::new(), quantity(middle, Unit::Ratio))));
-        }
-        let startup = values(analysis.startup(name));
-        let missing = match backend.status {
-            BackendStatus::Ok if lines.is_empty() && startup.is_none() => Some("not measured".to_owned()),
-            BackendStatus::Ok => None,
-            BackendStatus::Unavailable => Some(because("unavailable", backend.reason.as_deref())),
-            BackendStatus::Failed => Some(because("failed", backend.reason.as_deref())),
-        };
-        Ok(Card { mark: mark(seat)?, name: name.to_owned(), missing, startup, lines })
-    };
-    analysis.asked_for().map(card).collect()
-}
-
-fn because(word: &str, reason: Option<&str>) -> String {
-    reason.map_or(word.to_owned(), |reason| format!("{word}: {reason}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +137,13 @@ mod tests {
         let ratio = |low, high| Estimate { median: 1.02, low, high, n: 20 };
         assert!(compared(ratio(0.98, 1.05)).starts_with("no measurable difference"));
         assert_eq!(compared(ratio(1.01, 1.05)), "1.02\u{a0}× a bare process, 95\u{a0}% interval 1.01–1.05");
+    }
+
+    #[test]
+    fn few_trials_are_no_interval() {
+        let ratio = |n| Estimate { median: 2.0, low: 1.9, high: 2.1, n };
+        assert_eq!(compared(ratio(1)), "2.00\u{a0}× a bare process, in one pair of trials");
+        assert_eq!(compared(ratio(3)), "2.00\u{a0}× a bare process, in 3 pairs of trials 1.90–2.10");
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use results::{Run, RunState, Unit};
+use results::{BackendStatus, Run, RunState, Unit};
 
 use super::kernels;
 use crate::analysis::Analysis;
-use crate::format::quantity;
+use crate::format::{FEWEST, quantity};
 
 /// A label and what stands behind it.
 pub(super) struct Fact {
@@ -78,20 +78,73 @@ pub(super) fn plan(run: &Run) -> Vec<Fact> {
     facts.extend(limits.map(|(experiment, bytes)| {
         fact(format!("memory limit, {experiment:?}").to_lowercase(), quantity(*bytes as f64, Unit::Bytes))
     }));
-    facts.extend([
+    facts
+}
+
+/// What has to be the same for the run to be repeated.
+pub(super) fn versions(run: &Run) -> Vec<Fact> {
+    let mut facts = vec![
         fact(
             "bench",
             format!("{} {}", run.tool.version, run.tool.git.as_deref().unwrap_or("(commit unknown)")),
         ),
         fact("agent SHA-256", &run.tool.agent_sha256),
-    ]);
+        fact("host kernel", &run.host.kernel),
+    ];
+    let guests = run.backends.iter().filter_map(|of| Some((of, of.details.get("kernel")?)));
+    facts.extend(guests.map(|(of, kernel)| fact(format!("kernel of {}", of.name), kernel)));
     facts
 }
 
-/// The command line, quoted so that a shell takes it as it was.
+/// Who was compared, in one line.
+pub(super) fn compared(run: &Run) -> String {
+    let of = |ok: bool| -> Vec<&str> {
+        let backends = run.backends.iter().filter(|of| (of.status == BackendStatus::Ok) == ok);
+        backends.map(|of| &*of.name).collect()
+    };
+    let (ran, missing) = (of(true), of(false));
+    let mut text = if ran.is_empty() { "nothing could run".to_owned() } else { ran.join(", ") };
+    if !missing.is_empty() {
+        text.push_str(&format!(" (not here: {})", missing.join(", ")));
+    }
+    text
+}
+
+/// Samples of each measurement that has any.
+fn sizes(run: &Run) -> Vec<usize> {
+    run.measurements.iter().map(|m| m.samples.len()).filter(|size| *size > 0).collect()
+}
+
+/// Whether there is a single sample per measurement, which no interval can be made of.
+pub(super) fn single(run: &Run) -> bool {
+    let sizes = sizes(run);
+    !sizes.is_empty() && sizes.iter().all(|size| *size == 1)
+}
+
+/// A word of warning if measurements have too few samples for an interval.
+fn few(run: &Run) -> Option<String> {
+    let sizes = sizes(run);
+    let few = sizes.iter().filter(|size| **size < FEWEST).count();
+    if few == 0 {
+        return None;
+    }
+    let all = sizes.len();
+    Some(format!(
+        "{few} of {all} measurements have fewer than {FEWEST} samples: their intervals reach from the least to the \
+         greatest sample at most and promise less than 95 %."
+    ))
+}
+
+/// The command line with the run's seed, quoted so that a shell takes it as it was.
 pub(super) fn command(run: &Run) -> String {
+    let mut words = run.config.command.clone();
+    if !words.is_empty() && !words.iter().any(|word| word.starts_with("--seed")) {
+        // What follows a bare `--` is not for bench.
+        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        words.splice(end..end, ["--seed".to_owned(), run.config.seed.to_string()]);
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@%".contains(c);
-    let quoted = run.config.command.iter().map(|word| {
+    let quoted = words.iter().map(|word| {
         if !word.is_empty() && word.chars().all(plain) {
             word.clone()
         } else {
@@ -190,6 +243,7 @@ pub(super) fn disturbances(analysis: &Analysis<'_>) -> Vec<String> {
         host.mounts > MANY_MOUNTS,
         format!("The host has {} mounts; each new mount namespace copies them all.", host.mounts),
     );
+    found.extend(few(run));
     found.extend(kernels::differing(analysis));
     found.extend(marks(run));
     found

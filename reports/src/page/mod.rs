@@ -1,26 +1,35 @@
-//! The page: one self-contained HTML file, charts inline, no script, no network.
+//! The page: one self-contained HTML file, charts inline, no network, and readable without its small script.
 //!
 //! This module gathers what the template (`templates/report.html`) shows; the template escapes every string that is not
-//! marked `safe`, and only pictures and the style sheet, which escape for themselves, are.
+//! marked `safe`, and only what holds no string of the run, or escapes for itself, is: pictures, style sheet, script.
 
+mod cards;
 mod density;
 mod headline;
+mod history_table;
 mod host;
 mod kernels;
+mod raw;
+mod script;
+mod section;
+mod systems;
 mod tables;
 
 use askama::Template;
-use results::{BackendStatus, Experiment, Run, RunState};
+use results::{BackendStatus, Run, RunState};
 
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE};
 use crate::canvas::sketch;
-use crate::charts::{CATALOGUE, Use};
 use crate::{format, palette};
 
-use headline::{Card, Span};
+use cards::Card;
+use headline::Span;
+use history_table::Line;
 use host::Fact;
-use tables::{Gap, Matrix, Table};
+use raw::{Count, Median};
+use section::Section;
+use tables::Matrix;
 
 /// Renders the page of a run.
 pub fn html(run: &Run) -> Result<String, Error> {
@@ -30,15 +39,7 @@ pub fn html(run: &Run) -> Result<String, Error> {
 /// The same from statistics already computed.
 pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
     let run = analysis.run;
-    let sections = [
-        (Experiment::Startup, "startup", "Startup"),
-        (Experiment::Memory, "memory-use", "Memory"),
-        (Experiment::Syscalls, "system-calls", "System calls"),
-        (Experiment::Cpu, "computation", "Computation and memory system"),
-        (Experiment::Density, "density", "Many instances"),
-    ];
-    let sections: Result<Vec<_>, _> =
-        sections.into_iter().map(|(of, id, title)| Section::of(analysis, of, id, title)).collect();
+    let (medians, medians_left_out) = raw::medians(analysis);
     let page = Page {
         run,
         baseline: BASELINE,
@@ -48,14 +49,23 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         kernels: kernels::sentences(analysis),
         dark: palette::style_sheet(),
         headline: headline::sentences(analysis),
-        cards: headline::cards(analysis)?,
-        sections: sections?,
+        policy: script::policy(),
+        script: script::SCRIPT,
+        compared: host::compared(run),
+        cards: cards::cards(analysis)?,
+        single: host::single(run),
+        sections: section::sections(analysis)?,
+        systems: history_table::lines(analysis),
         backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
         disturbances: host::disturbances(analysis),
         host: host::facts(run),
         plan: host::plan(run),
+        versions: host::versions(run),
         command: host::command(run),
+        counts: raw::counts(run),
+        medians,
+        medians_left_out,
     };
     Ok(page.render()?)
 }
@@ -71,74 +81,23 @@ struct Page<'r> {
     kernels: Vec<String>,
     dark: String,
     headline: Vec<Vec<Span>>,
+    policy: String,
+    script: &'static str,
+    compared: String,
     cards: Vec<Card>,
+    single: bool,
     sections: Vec<Section>,
+    systems: Vec<Line>,
     backends: Vec<BackendRow<'r>>,
     evidence: Option<Matrix>,
     disturbances: Vec<String>,
     host: Vec<Fact>,
     plan: Vec<Fact>,
+    versions: Vec<Fact>,
     command: String,
-}
-
-/// One experiment: its charts, and the numbers behind them.
-struct Section {
-    id: &'static str,
-    title: &'static str,
-    figures: Vec<Figure>,
-    matrix: Option<Matrix>,
-    tables: Vec<Table>,
-    gaps: Vec<Gap>,
-    /// Instead of all that: why there is nothing.
-    nothing: Option<&'static str>,
-}
-
-/// A chart in the page, drawn for a wide and for a narrow screen.
-struct Figure {
-    name: &'static str,
-    title: &'static str,
-    caption: &'static str,
-    wide: String,
-    phone: String,
-}
-
-impl Section {
-    fn of(
-        analysis: &Analysis<'_>,
-        of: Experiment,
-        id: &'static str,
-        title: &'static str,
-    ) -> Result<Self, Error> {
-        let mut figures = Vec::new();
-        for plot in CATALOGUE.iter().filter(|plot| plot.experiment == of) {
-            let (wide, phone) = (plot.drawn_for(analysis, Use::Page)?, plot.drawn_for(analysis, Use::Phone)?);
-            if let (Some(wide), Some(phone)) = (wide, phone) {
-                figures.push(Figure {
-                    name: plot.name,
-                    title: plot.title,
-                    caption: plot.caption,
-                    wide,
-                    phone,
-                });
-            }
-        }
-        let nothing = if analysis.cells(of).any(|cell| cell.estimate.is_some()) {
-            None
-        } else if analysis.run.config.experiments.contains(&of) {
-            Some("This run asked for it, but holds no sample of it.")
-        } else {
-            Some("Not part of this run.")
-        };
-        Ok(Section {
-            id,
-            title,
-            figures,
-            matrix: tables::matrix(analysis, of)?,
-            tables: tables::tables(analysis, of)?,
-            gaps: tables::gaps(analysis, of),
-            nothing,
-        })
-    }
+    counts: Vec<Count>,
+    medians: Vec<Median>,
+    medians_left_out: usize,
 }
 
 /// One backend's line in the list of backends.

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use results::stats::Estimate;
 use results::{Experiment, Metric, Status, Unit};
 
 use super::{density, mark};
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE, Cell};
-use crate::format::{interval, quantity};
+use crate::format::{FEWEST, interval, quantity};
 use crate::words;
 
 /// Every measurement of something, with all there is to say about each.
@@ -28,18 +29,38 @@ pub(super) struct Group {
 pub(super) struct Row {
     pub mark: String,
     pub backend: String,
-    pub median: String,
+    pub median: Value,
     pub interval: String,
     pub n: usize,
-    pub ratio: String,
+    pub ratio: Value,
     pub ratio_interval: String,
     pub flagged: usize,
+}
+
+/// A number for people, and what to sort it by.
+#[derive(Default)]
+pub(super) struct Value {
+    pub text: String,
+    pub key: String,
+}
+
+impl Value {
+    pub(super) fn of(value: f64, unit: Unit) -> Self {
+        Value { text: quantity(value, unit), key: key(value) }
+    }
+}
+
+/// A number as a script reads it, exact enough to sort by.
+fn key(value: f64) -> String {
+    format!("{value:.4e}")
 }
 
 /// Something against backends.
 pub(super) struct Matrix {
     pub caption: &'static str,
     pub corner: &'static str,
+    /// Whether its cells are numbers, or words.
+    pub numeric: bool,
     /// Mark and name of each backend.
     pub columns: Vec<(String, String)>,
     /// Name and cells of each line.
@@ -50,6 +71,8 @@ pub(super) struct Matrix {
 #[derive(Default)]
 pub(super) struct Entry {
     pub main: String,
+    /// What to sort by, if it is a number.
+    pub key: String,
     /// Whether that tells of a difference.
     pub main_differs: bool,
     /// In small type behind it.
@@ -105,22 +128,33 @@ fn groups(analysis: &Analysis<'_>, of: Experiment, wanted: Wanted) -> Result<Vec
         groups[place].rows.push(Row {
             mark: mark_of(analysis, &cell.of.backend)?,
             backend: cell.of.backend.clone(),
-            median: quantity(estimate.median, unit),
-            interval: interval(estimate.low, estimate.high, unit),
+            median: Value::of(estimate.median, unit),
+            interval: range(&estimate, unit),
             n: estimate.n,
             ratio: match cell.ratio {
-                Some(ratio) => quantity(ratio.median, Unit::Ratio),
-                None if cell.of.backend == BASELINE => "1".to_owned(),
-                None => String::new(),
+                Some(ratio) => Value::of(ratio.median, Unit::Ratio),
+                None if cell.of.backend == BASELINE => Value { text: "1".to_owned(), key: key(1.0) },
+                None => Value::default(),
             },
-            ratio_interval: cell
-                .ratio
-                .map(|ratio| interval(ratio.low, ratio.high, Unit::Count))
-                .unwrap_or_default(),
+            ratio_interval: cell.ratio.map(|ratio| range(&ratio, Unit::Count)).unwrap_or_default(),
             flagged: cell.flagged,
         });
     }
     Ok(groups)
+}
+
+/// An interval; of one sample there is none, and of equal samples it is one value.
+fn range(of: &Estimate, unit: Unit) -> String {
+    match of.n {
+        1 => "none".to_owned(),
+        _ if of.low == of.high => quantity(of.low, unit),
+        _ => interval(of.low, of.high, unit),
+    }
+}
+
+/// Whether a ratio's interval excludes 1, which that of a few pairs does too often to mean much.
+fn differs(ratio: &Estimate) -> bool {
+    ratio.n >= FEWEST && (ratio.low > 1.0 || ratio.high < 1.0)
 }
 
 fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
@@ -134,10 +168,10 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
         Experiment::Startup | Experiment::Memory => return Ok(None),
         Experiment::Density => return density::latencies(analysis),
         Experiment::Syscalls => {
-            "Median time per call, and how many times the bare process’s that is (coloured where the interval excludes 1)"
+            "Median time per call, and how many times the bare process’s that is (coloured where the 95 % interval excludes 1)"
         }
         Experiment::Cpu => {
-            "Median per operation or per second, and how many times the bare process’s that is (coloured where the interval excludes 1)"
+            "Median per operation or per second, and how many times the bare process’s that is (coloured where the 95 % interval excludes 1)"
         }
     };
     let backends: Vec<_> = analysis.backends().collect();
@@ -148,9 +182,9 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
         let Some(estimate) = cell.estimate else {
             return Entry { main: status(cell.of.status).to_owned(), ..Entry::default() };
         };
-        let differs = cell.ratio.is_some_and(|ratio| ratio.low > 1.0 || ratio.high < 1.0);
+        let Value { text: main, key } = Value::of(estimate.median, cell.of.unit);
         let aside = cell.ratio.map(|ratio| quantity(ratio.median, Unit::Ratio)).unwrap_or_default();
-        Entry { main: quantity(estimate.median, cell.of.unit), aside, differs, ..Entry::default() }
+        Entry { main, key, aside, differs: cell.ratio.as_ref().is_some_and(differs), ..Entry::default() }
     };
     let rows: Vec<_> = analysis
         .workloads(of)
@@ -163,7 +197,7 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
     if rows.is_empty() || backends.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Matrix { caption, corner: "workload", columns: columns(analysis)?, rows }))
+    Ok(Some(Matrix { caption, corner: "workload", numeric: true, columns: columns(analysis)?, rows }))
 }
 
 /// A column a backend that ran.
@@ -201,6 +235,7 @@ pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error>
     Ok(Some(Matrix {
         caption: "What the agent sees of the place it is in (coloured where it is not what the bare process sees)",
         corner: "fact",
+        numeric: false,
         columns: columns(analysis)?,
         rows,
     }))
