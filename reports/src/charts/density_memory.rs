@@ -80,7 +80,7 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             let marked = |at: &usize| *at + 1 == points.len() || (points[*at].0 as u64).is_power_of_two();
             for at in (0..points.len()).filter(marked) {
                 let (count, size) = points[at];
-                let hint = format!("{count} instances: {}", quantity(size, Unit::Bytes));
+                let hint = format!("{} with {count}", quantity(size, Unit::Bytes));
                 canvas.hint_mark(place(&points[at]), hint);
                 canvas.mark(*seat, place(&points[at]))?;
             }

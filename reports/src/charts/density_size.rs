@@ -77,11 +77,14 @@ fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Er
             canvas.line(&[(area.left + LABELS, y), (area.right - 12.0, y)], Ink::Grid, 1.0)?;
             canvas.text(&tick(value, Unit::Bytes), (area.left + LABELS - 8.0, y), Font::SMALL, Align::End)?;
         }
-        for (seat, _, points) in &curves {
-            let line: Vec<_> =
-                points.iter().map(|point| (across.pixel(point.0), up.pixel(point.1))).collect();
+        for (seat, name, points) in &curves {
+            let line: Vec<_> = points.iter().map(|of| (across.pixel(of.0), up.pixel(of.1))).collect();
             canvas.line(&line, Ink::Backend(*seat), 2.0)?;
-            line.into_iter().try_for_each(|at| canvas.mark(*seat, at))?;
+            for (at, (size, overhead)) in line.into_iter().zip(points) {
+                let (size, overhead) = (quantity(*size, Unit::Bytes), quantity(*overhead, Unit::Bytes));
+                canvas.hint_mark(at, format!("{name}: {overhead} at {size}"));
+                canvas.mark(*seat, at)?;
+            }
         }
         let middle = (area.left + LABELS + area.right) / 2.0;
         canvas.text("memory the instance may have", (middle, bottom + 34.0), Font::SMALL, Align::Middle)
