@@ -10,6 +10,7 @@ mod bad_input;
 mod baseline;
 mod common;
 mod compare;
+mod density;
 mod export;
 mod history;
 mod kernel;
