@@ -202,26 +202,29 @@ fn nothing_is_left_of_a_thousand_processes_and_hundreds_of_containers_and_machin
     }
 }
 
-/// A run that is in the midst of hundreds of instances.
-fn many(bench: &Bench, backend: &str) -> std::process::Child {
-    let args =
-        ["run", "density", "--backends", backend, "--instances", "2000", "--time-budget", "20m", "--out"];
+/// A run that is in the midst of its instances, which one thread has started or several.
+fn many(bench: &Bench, backend: &str, threads: usize) -> std::process::Child {
+    let args = ["run", "density", "--backends", backend, "--instances", "60", "--samples", "1000", "--out"];
     let mut command = bench.command(&args);
     let child = command.arg(&bench.out).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let scratch = bench.temp.path().display().to_string();
     let deadline = Instant::now() + Duration::from_secs(120);
-    while processes_of(child.id()) < 12 {
-        assert!(Instant::now() < deadline, "the run does not get going in {scratch}");
-        sleep(Duration::from_millis(5));
+    while !is_midway(&children_by_thread(child.id()), threads) {
+        assert!(Instant::now() < deadline, "the run does not get going");
+        sleep(Duration::from_millis(1));
     }
     child
 }
 
-/// Children of a process, whichever of its threads started them.
-fn processes_of(pid: u32) -> usize {
+fn is_midway(children: &[usize], threads: usize) -> bool {
+    let starters = children.iter().filter(|children| **children > 2).count();
+    starters >= threads && children.iter().sum::<usize>() > 12
+}
+
+/// How many children each thread of a process has.
+fn children_by_thread(pid: u32) -> Vec<usize> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    children.map(|list| list.split_whitespace().count()).sum()
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.map(|list| list.split_whitespace().count()).collect()
 }
 
 #[test]
@@ -229,9 +232,9 @@ fn an_interrupt_ends_many_instances_at_once_and_leaves_nothing() {
     if !can_run_everything() {
         return;
     }
-    for backend in ["container", "microvm"] {
+    for (backend, threads) in [("container", 1), ("microvm", 2)] {
         let bench = Bench::new();
-        let mut child = many(&bench, backend);
+        let mut child = many(&bench, backend, threads);
         let pid = child.id();
         kill(Pid::from_raw(pid as i32), Signal::SIGINT).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130), "{backend}");
@@ -253,7 +256,7 @@ fn a_killed_run_takes_its_instances_with_it_whichever_thread_started_them() {
         return;
     }
     let bench = Bench::new();
-    let mut child = many(&bench, "microvm");
+    let mut child = many(&bench, "container", 2);
     let pid = child.id();
     child.kill().unwrap();
     child.wait().unwrap();
