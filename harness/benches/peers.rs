@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
 use harness::backend::{self, Backend};
+use harness::experiment::density::Extent;
 use harness::experiment::{Finding, Rig, plan};
 use harness::interrupt::Interrupt;
 use harness::pin::Pin;
@@ -45,8 +47,9 @@ fn main() -> Result<()> {
     for backend in &mut ours {
         backend.prepare(&scratch)?;
     }
+    let extent = Extent { instances: 1, time: Duration::ZERO };
     // Peers inherit the CPU that ours are pinned to.
-    let rig = Rig { pin: Pin::to(None)?, interrupt: &interrupt };
+    let rig = Rig { pin: Pin::to(None)?, interrupt: &interrupt, extent };
     rig.pin.enter()?;
     let mut samples: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for round in 0..=rounds {

@@ -185,6 +185,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub time_budget: Option<Duration>,
 
+    /// Instances at a time in `density`, at most; half of the free memory always stays free [default: 16, 32 or 128 with
+    /// --quick, without, and with --thorough].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..i64::from(results::series::ROUND)))]
+    pub instances: Option<u32>,
+
     /// Seed of the order of trials and of the bootstrap; random if not given, and recorded.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -230,6 +235,8 @@ pub enum ExperimentName {
     Syscalls,
     /// Computation and the memory system.
     Cpu,
+    /// Many idle instances: start latency, memory, several starts at once.
+    Density,
 }
 
 impl From<ExperimentName> for Experiment {
@@ -239,6 +246,7 @@ impl From<ExperimentName> for Experiment {
             ExperimentName::Memory => Experiment::Memory,
             ExperimentName::Syscalls => Experiment::Syscalls,
             ExperimentName::Cpu => Experiment::Cpu,
+            ExperimentName::Density => Experiment::Density,
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use results::series::{self, DENSITY_DETAIL};
 use results::stats::Rng;
 use results::{BackendStatus, Experiment, Journal, Key, Status};
 use workloads::Workload;
@@ -11,6 +12,7 @@ use workloads::Workload;
 use crate::ab::protocol::Standing;
 use crate::ab::turns::Turns;
 use crate::backend::Backend;
+use crate::experiment::density::{Reading, Series};
 use crate::experiment::{Finding, Plan, Rig, plan};
 use crate::preset::Preset;
 use crate::progress::{Position, Progress, name};
@@ -140,8 +142,8 @@ impl Executor<'_> {
                 let backend = contestants[b].backend.as_mut();
                 self.show(plan.id(), blocks, workloads[w], backend.name(), clock);
                 let mut result = plan.trial(&self.rig, backend, workloads[w]);
-                if let (Ok(Finding::Observed(_, flags)), Some(flag)) = (&mut result, backend.flag()) {
-                    flags.push(flag.to_owned());
+                if let (Ok(finding), Some(flag)) = (&mut result, backend.flag()) {
+                    finding.mark(flag);
                 }
                 let primary = (plan.primary(workloads[w]), result);
                 let course =
@@ -238,7 +240,7 @@ impl Executor<'_> {
         contestants: &mut [Contestant],
     ) -> Course {
         for &b in backends {
-            let trial = plan.trial(&self.rig, contestants[b].backend.as_mut(), workload);
+            let trial = plan.warm_up(&self.rig, contestants[b].backend.as_mut(), workload);
             if matches!(trial, Err(TrialError::Interrupted)) || self.rig.interrupt.is_raised() {
                 return Course::Interrupted;
             }
@@ -277,6 +279,12 @@ impl Executor<'_> {
                     }
                 }
             }
+            Ok(Finding::Series(series)) => {
+                cell.failures = 0;
+                self.record_series(plan, backend, &series, block)?;
+                let values = series.readings.iter().filter(|reading| reading.metric == primary);
+                cell.samples.extend(values.filter_map(|reading| reading.value.as_ref().ok()));
+            }
             Ok(Finding::NotApplicable(reason)) => {
                 cell.over = true;
                 self.journal.status(&key(&primary), Status::NotApplicable, &reason)?;
@@ -293,6 +301,38 @@ impl Executor<'_> {
             }
         }
         Ok(Course::Ended)
+    }
+
+    /// Writes what a round found, and says once what kept it from going as far as it was asked to.
+    fn record_series(
+        &mut self,
+        plan: &dyn Plan,
+        backend: &'static str,
+        found: &Series,
+        round: u32,
+    ) -> Result<()> {
+        for Reading { workload, metric, number, value, flags } in &found.readings {
+            let key = Key::new(plan.id(), workload.as_str(), backend, metric.clone());
+            match value {
+                Ok(value) => self.journal.sample(&key, *value, series::block(round, *number), flags)?,
+                Err((status, why)) => self.journal.status(&key, *status, why)?,
+            }
+        }
+        let Some(mut record) = self.journal.run().backend(backend).cloned() else { return Ok(()) };
+        let mut news = false;
+        for (workload, why) in &found.remarks {
+            let key = format!("{DENSITY_DETAIL}{}", workload.replace('-', "_"));
+            match record.details.insert(key, why.clone()) {
+                None => self.progress.note(&format!("{backend}: {workload} {why}")),
+                Some(before) if before == *why => continue,
+                Some(_) => {}
+            }
+            news = true;
+        }
+        if news {
+            self.journal.backend(&record)?;
+        }
+        Ok(())
     }
 
     fn show(

@@ -12,6 +12,7 @@ pub struct Pin {
     cpu: Option<usize>,
     instances: CpuSet,
     harness: CpuSet,
+    allowed: CpuSet,
 }
 
 impl Pin {
@@ -30,13 +31,13 @@ impl Pin {
         if usable.len() > 1 {
             harness.unset(cpu)?;
         }
-        Ok(Self { cpu: Some(cpu), instances, harness })
+        Ok(Self { cpu: Some(cpu), instances, harness, allowed })
     }
 
     /// Lets the kernel place everything.
     pub fn none() -> Result<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0)).context("read this process's CPU affinity")?;
-        Ok(Self { cpu: None, instances: allowed, harness: allowed })
+        Ok(Self { cpu: None, instances: allowed, harness: allowed, allowed })
     }
 
     /// The CPU of the instances, if they are pinned.
@@ -47,6 +48,16 @@ impl Pin {
     /// Moves the calling thread to where instances are started.
     pub fn enter(&self) -> Result<()> {
         sched_setaffinity(Pid::from_raw(0), &self.instances).context("pin to the instances' CPU")
+    }
+
+    /// Lets the calling thread, and the instances it starts, run on every CPU that `bench` may use.
+    pub fn spread(&self) -> Result<()> {
+        sched_setaffinity(Pid::from_raw(0), &self.allowed).context("run on all CPUs")
+    }
+
+    /// The number of those CPUs.
+    pub fn cpus(&self) -> usize {
+        cpus(&self.allowed).len()
     }
 
     /// Moves the calling thread out of the instances' way, if there is another CPU.

@@ -9,7 +9,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use nix::fcntl::{Flock, FlockArg};
@@ -60,7 +60,7 @@ impl Scratch {
     /// Cgroup names that no other instance of any run has.
     pub fn cgroup_names(&self) -> CgroupNames {
         let series = self.cgroups.fetch_add(1, Ordering::Relaxed);
-        CgroupNames { stem: format!("{}.{series}", self.token), next: 0 }
+        CgroupNames { stem: format!("{}.{series}", self.token), next: AtomicU64::new(0) }
     }
 }
 
@@ -76,14 +76,13 @@ impl Drop for Scratch {
 #[derive(Debug)]
 pub struct CgroupNames {
     stem: String,
-    next: u64,
+    next: AtomicU64,
 }
 
 impl CgroupNames {
     /// The next unused name.
-    pub fn next_name(&mut self) -> String {
-        self.next += 1;
-        format!("{}.{}", self.stem, self.next)
+    pub fn next_name(&self) -> String {
+        format!("{}.{}", self.stem, self.next.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }
 

@@ -15,10 +15,12 @@ pub(crate) const WIDTH: u16 = 120;
 /// All tables of a run, and what could not be measured.
 pub fn tables(run: &Run) -> String {
     let mut text = String::new();
+    // Of a series, rounds are the observations.
+    let condensed = run.condensed();
     for &experiment in &run.config.experiments {
-        let rows = rows(run, experiment);
+        let rows = rows(&condensed, experiment);
         if !rows.is_empty() {
-            text.push_str(&format!("\n{}\n{}\n", title(experiment), table(run, experiment, &rows)));
+            text.push_str(&format!("\n{}\n{}\n", title(experiment), table(&condensed, experiment, &rows)));
         }
     }
     for (who, why) in failures(run) {
@@ -59,16 +61,18 @@ fn title(experiment: Experiment) -> String {
         Experiment::Memory => "one idle instance",
         Experiment::Syscalls => "time per operation",
         Experiment::Cpu => "time per operation, or bandwidth",
+        Experiment::Density => "many instances at once; median over rounds",
     };
     format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
 }
 
-/// Phases stay in the report: they would drown the rest here.
+/// Phases and memory over sizes stay in the report: they would drown the rest here.
 fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
     let mut rows: Vec<(&str, &Metric)> = Vec::new();
     for m in run.measurements.iter().filter(|m| m.experiment == experiment) {
         let row = (m.workload.as_str(), &m.metric);
-        let shown = !matches!(m.metric, Metric::Phase(_) | Metric::UnknownSyscalls);
+        let of_size = experiment == Experiment::Density && m.workload.starts_with("size-");
+        let shown = !m.metric.is_part() && !of_size;
         if shown && !rows.contains(&row) {
             rows.push(row);
         }
@@ -101,7 +105,11 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
             })
         };
         let baseline = backends.first().and_then(|name| find(name));
-        let label = if by_workload { workload.to_owned() } else { metric.to_string() };
+        let label = match experiment {
+            _ if by_workload => workload.to_owned(),
+            Experiment::Density => format!("{workload} {metric}"),
+            _ => metric.to_string(),
+        };
         let cells = backends.iter().map(|backend| {
             let text = find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed));
             Cell::new(text).set_alignment(CellAlignment::Right)

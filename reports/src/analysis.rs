@@ -11,6 +11,7 @@ use std::thread;
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
 
+use crate::nsdi::Published;
 use crate::palette;
 
 /// The backend that the others are compared with: no isolation at all.
@@ -23,6 +24,8 @@ type Key<'r> = (Experiment, &'r str, &'r str, &'r Metric);
 pub struct Analysis<'r> {
     /// The run.
     pub run: &'r Run,
+    /// What others published, to be drawn beside it.
+    pub published: Option<&'r Published>,
     cells: Vec<Cell<'r>>,
     index: HashMap<Key<'r>, usize>,
     seats: Vec<usize>,
@@ -65,14 +68,15 @@ impl<'r> Analysis<'r> {
             index.entry((m.experiment, &*m.workload, &*m.backend, &m.metric)).or_insert(place);
         }
         let seed = run.config.seed;
-        let estimates = each(&run.measurements, |m| bootstrap_median(&m.samples, seed));
+        // Of a series, rounds are the observations.
+        let estimates = each(&run.measurements, |m| bootstrap_median(&m.condensed().samples, seed));
         let base_of =
             |m: &Measurement| index.get(&(m.experiment, &*m.workload, BASELINE, &m.metric)).copied();
         let ratios = each(&run.measurements, |m| {
             let place = base_of(m).filter(|_| m.backend != BASELINE)?;
             // A multiple of what may as well be nothing says nothing.
             let base = estimates[place].filter(|base| base.low > 0.0);
-            base.and_then(|_| paired_ratio(m, &run.measurements[place], seed))
+            base.and_then(|_| paired_ratio(&m.condensed(), &run.measurements[place].condensed(), seed))
         });
         let both = estimates.iter().zip(ratios);
         let cells = run.measurements.iter().zip(both).map(|(of, (&estimate, ratio))| Cell {
@@ -83,7 +87,7 @@ impl<'r> Analysis<'r> {
         });
         let cells = cells.collect();
         let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));
-        Analysis { run, cells, index, seats }
+        Analysis { run, published: None, cells, index, seats }
     }
 
     /// One measurement.
@@ -120,6 +124,17 @@ impl<'r> Analysis<'r> {
     /// The same with those that could not run.
     pub fn asked_for(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
         self.seats.iter().copied().zip(&self.run.backends)
+    }
+
+    /// What was published of, each with a seat of [`palette::PUBLISHED`].
+    pub fn published_seats(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let mut seen = HashSet::new();
+        let data = self.published.into_iter();
+        let vmms = data.flat_map(|of| {
+            of.starts.iter().map(|starts| starts.vmm).chain(of.memory.iter().map(|memory| memory.vmm))
+        });
+        let new = vmms.filter(move |vmm| seen.insert(*vmm));
+        new.enumerate().map(|(place, vmm)| (palette::PUBLISHED + place, vmm))
     }
 
     /// The software that emulated the processor, if the run's host says that it is one.

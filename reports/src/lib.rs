@@ -10,6 +10,7 @@ mod canvas;
 mod charts;
 pub mod format;
 pub mod history;
+mod nsdi;
 mod page;
 mod palette;
 mod png;
@@ -18,6 +19,7 @@ mod words;
 mod write;
 
 pub use charts::{Chart, Picture, Size, chart, charts, names};
+pub use nsdi::{Published, PublishedError};
 pub use page::html;
 pub use palette::Theme;
 pub use png::png;

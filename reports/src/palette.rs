@@ -80,6 +80,9 @@ pub fn shape(seat: usize) -> Shape {
 /// Whose seat, hence colour and shape, is always the same, so that charts of two runs can be laid side by side.
 const RESERVED: [&str; 4] = ["process", "container", "microvm", "microvm-linux"];
 
+/// Seats from here on are of data that others published: grey, for it was not measured here, and told apart by shape.
+pub const PUBLISHED: usize = 1000;
+
 /// Gives each backend a seat of its own: those of [`RESERVED`] theirs, the others the next free ones in their order.
 pub fn seats<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
     let mut next = RESERVED.len();
@@ -101,6 +104,7 @@ impl Ink {
             Ink::Muted => MUTED,
             Ink::Grid => GRID,
             Ink::Paper => PAPER,
+            Ink::Backend(seat) if seat >= PUBLISHED => MUTED,
             Ink::Backend(seat) => BACKENDS[seat % BACKENDS.len()],
         }
     }

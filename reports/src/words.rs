@@ -18,6 +18,9 @@ pub(crate) fn metric(metric: &Metric) -> String {
         Metric::TimePerOp => "time per operation",
         Metric::Bandwidth => "bandwidth",
         Metric::UnknownSyscalls => "system calls the guest does not know",
+        Metric::MemoryInUse => "memory in use by all",
+        Metric::StopAllTime => "time to stop all",
+        Metric::StartRate => "instances started per second",
     }
     .to_owned()
 }

@@ -12,6 +12,7 @@ use results::Run;
 
 use crate::analysis::Analysis;
 use crate::charts::{self, Chart};
+use crate::nsdi::Published;
 use crate::palette::Theme;
 use crate::{Error, page, png};
 
@@ -29,12 +30,19 @@ const MODE: u32 = 0o666;
 
 /// Writes `report.html`, `charts/*.svg` and `charts/*.png` into a run's folder, replacing older ones.
 pub fn render(run: &Run, dir: &Path) -> Result<Rendered, Error> {
-    render_in(run, dir, Theme::Light)
+    render_in(run, None, dir, Theme::Light)
 }
 
-/// The same with the SVG and PNG files in these colours; the page follows its reader's.
-pub fn render_in(run: &Run, dir: &Path, theme: Theme) -> Result<Rendered, Error> {
-    let analysis = Analysis::new(run);
+/// The same with published data, if there is any, drawn beside the run's own, and with the SVG and PNG files in these
+/// colours; the page follows its reader's.
+pub fn render_in(
+    run: &Run,
+    published: Option<&Published>,
+    dir: &Path,
+    theme: Theme,
+) -> Result<Rendered, Error> {
+    let mut analysis = Analysis::new(run);
+    analysis.published = published;
     let page = page::page(&analysis)?;
     write(&page, &charts::files(&analysis, theme)?, &dir.join("report.html"), &dir.join("charts"))
 }

@@ -17,6 +17,7 @@ mod load;
 mod metric;
 mod model;
 mod schema;
+pub mod series;
 pub mod stats;
 
 pub use check::{Invalid, Problem};

@@ -39,6 +39,12 @@ pub enum Metric {
     Bandwidth,
     /// System calls of the agent that the guest does not implement.
     UnknownSyscalls,
+    /// System memory in use with so many instances, above that with none.
+    MemoryInUse,
+    /// From the first stop request to the last resource of the last instance reaped.
+    StopAllTime,
+    /// Instances that became READY per second.
+    StartRate,
 }
 
 const FIXED: &[(&str, Metric)] = &[
@@ -54,6 +60,9 @@ const FIXED: &[(&str, Metric)] = &[
     ("time_per_op", Metric::TimePerOp),
     ("bandwidth", Metric::Bandwidth),
     ("unknown_syscalls", Metric::UnknownSyscalls),
+    ("memory_in_use", Metric::MemoryInUse),
+    ("stop_all_time", Metric::StopAllTime),
+    ("start_rate", Metric::StartRate),
 ];
 
 const PHASE: &str = "phase_";
@@ -66,27 +75,30 @@ impl Metric {
             | Metric::Phase(_)
             | Metric::TeardownTime
             | Metric::CpuTime
-            | Metric::TimePerOp => Unit::Nanoseconds,
+            | Metric::TimePerOp
+            | Metric::StopAllTime => Unit::Nanoseconds,
             Metric::MemoryCurrent
             | Metric::Pss
             | Metric::Uss
             | Metric::GuestRam
             | Metric::VmmOverhead
-            | Metric::MarginalMemory => Unit::Bytes,
+            | Metric::MarginalMemory
+            | Metric::MemoryInUse => Unit::Bytes,
             Metric::Bandwidth => Unit::BytesPerSecond,
             Metric::UnknownSyscalls => Unit::Count,
+            Metric::StartRate => Unit::OpsPerSecond,
         }
     }
 
     /// Whether it explains another measurement more than it is one: phases are parts of the startup time, the count of
-    /// unknown calls is a fact about the guest, not a cost.
+    /// unknown calls is a fact about the guest, not a cost, and memory in use is what the marginal memory is the slope of.
     pub fn is_part(&self) -> bool {
-        matches!(self, Metric::Phase(_) | Metric::UnknownSyscalls)
+        matches!(self, Metric::Phase(_) | Metric::UnknownSyscalls | Metric::MemoryInUse)
     }
 
     /// Which direction is an improvement.
     pub fn better(&self) -> Better {
-        if matches!(self, Metric::Bandwidth) { Better::Higher } else { Better::Lower }
+        if matches!(self, Metric::Bandwidth | Metric::StartRate) { Better::Higher } else { Better::Lower }
     }
 }
 

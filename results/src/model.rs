@@ -167,6 +167,9 @@ pub struct Config {
     pub memory_limit_bytes: BTreeMap<Experiment, u64>,
     /// The command line, as typed.
     pub command: Vec<String>,
+    /// Most instances at a time, of `density`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
 }
 
 /// A way to run a workload, and whether it could be used here.
@@ -208,6 +211,8 @@ pub enum Experiment {
     Syscalls,
     /// Computation and memory system.
     Cpu,
+    /// Many instances at once: one after another, and several started together.
+    Density,
 }
 
 impl fmt::Display for Experiment {
@@ -217,6 +222,7 @@ impl fmt::Display for Experiment {
             Experiment::Memory => "memory",
             Experiment::Syscalls => "syscalls",
             Experiment::Cpu => "cpu",
+            Experiment::Density => "density",
         })
     }
 }
@@ -244,7 +250,8 @@ pub struct Measurement {
     pub reason: Option<String>,
     /// One value per block, in the order taken.
     pub samples: Vec<f64>,
-    /// The block each sample belongs to; pairs samples across backends.
+    /// The block each sample belongs to; pairs samples across backends. In `density`, 100000 times the round and the
+    /// instance's number within it.
     pub blocks: Vec<u32>,
     /// What disturbed each sample, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

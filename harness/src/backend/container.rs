@@ -86,10 +86,10 @@ impl Backend for Container {
         Ok(())
     }
 
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
+    fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let spec = self.spec.clone().context("the backend was not prepared")?;
         // Its cgroup is part of what it is: made for every instance, within the measured time.
-        let cgroup = self.cgroups.as_mut().map(|names| new_cgroup(names, job)).transpose()?;
+        let cgroup = self.cgroups.as_ref().map(|names| new_cgroup(names, job)).transpose()?;
         Native::start(spec, job, cgroup)
     }
 

@@ -92,7 +92,7 @@ impl Backend for Delayed {
         self.backend.prepare(scratch)
     }
 
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
+    fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         self.backend.start(&Job { env: &[(TEST_DELAY, &self.ns)], ..*job })
     }
 

@@ -84,11 +84,11 @@ impl Backend for LinuxVm {
         Ok(())
     }
 
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
-        let ready = self.ready.as_mut().context("the backend was not prepared")?;
+    fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
+        let ready = self.ready.as_ref().context("the backend was not prepared")?;
         let memory_bytes = job.memory_bytes + KERNEL_ALLOWANCE;
         let limited = Job { memory_bytes: memory_bytes + VMM_ALLOWANCE, ..*job };
-        let cgroup = accounting_cgroup(&mut ready.cgroups, &limited);
+        let cgroup = accounting_cgroup(&ready.cgroups, &limited);
         let config = LinuxConfig {
             args: job.args.iter().map(Into::into).collect(),
             // The kernel hands assignments that mean nothing to it to init as environment.

@@ -55,12 +55,12 @@ impl Backend for MicroVm {
         Ok(())
     }
 
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
+    fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let launcher = self.launcher.as_ref().context("the backend was not prepared")?;
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
         // The guest's size is its limit; what the VMM needs on top must not make the cgroup kill it.
         let limited = Job { memory_bytes: job.memory_bytes + VMM_ALLOWANCE, ..*job };
-        let cgroup = self.cgroups.as_mut().and_then(|names| accounting_cgroup(names, &limited));
+        let cgroup = self.cgroups.as_ref().and_then(|names| accounting_cgroup(names, &limited));
         let config = Config {
             stderr: Stderr::Null,
             args: job.args.iter().map(Into::into).collect(),

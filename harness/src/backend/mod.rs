@@ -50,8 +50,8 @@ pub struct Options {
     pub kernel: Option<PathBuf>,
 }
 
-/// A way to run the agent.
-pub trait Backend {
+/// A way to run the agent. Several threads may start instances at once.
+pub trait Backend: Send + Sync {
     /// Stable name, as on the command line and in the results.
     fn name(&self) -> &'static str;
 
@@ -69,8 +69,9 @@ pub trait Backend {
     /// One-time, untimed work that later starts share.
     fn prepare(&mut self, scratch: &Scratch) -> Result<()>;
 
-    /// Starts one instance and returns as soon as it runs on its own.
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>>;
+    /// Starts one instance and returns as soon as it runs on its own. It is killed when the thread that called this
+    /// ends, so that it cannot outlive `bench`.
+    fn start(&self, job: &Job) -> Result<Box<dyn Instance>>;
 
     /// Whether it has something to say in this experiment when nobody asked for it by name.
     fn joins(&self, _experiment: Experiment) -> bool {

@@ -41,13 +41,13 @@ impl Native {
 }
 
 /// A new cgroup with the limits of the job.
-pub fn new_cgroup(names: &mut CgroupNames, job: &Job) -> Result<Cgroup> {
+pub fn new_cgroup(names: &CgroupNames, job: &Job) -> Result<Cgroup> {
     Ok(Cgroup::create(&names.next_name(), &limits(job))?)
 }
 
 /// A new cgroup for a backend that needs none, where the job wants it accounted. A host without cgroups can still
 /// measure; the charge is then `unavailable`.
-pub fn accounting_cgroup(names: &mut CgroupNames, job: &Job) -> Option<Cgroup> {
+pub fn accounting_cgroup(names: &CgroupNames, job: &Job) -> Option<Cgroup> {
     if job.accounted { new_cgroup(names, job).ok() } else { None }
 }
 

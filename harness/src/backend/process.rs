@@ -42,9 +42,9 @@ impl Backend for Process {
         Ok(())
     }
 
-    fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {
+    fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
-        let cgroup = self.cgroups.as_mut().and_then(|names| accounting_cgroup(names, job));
+        let cgroup = self.cgroups.as_ref().and_then(|names| accounting_cgroup(names, job));
         Native::start(Spec::process(agent), job, cgroup)
     }
 }

@@ -35,6 +35,11 @@ pub struct ReportArgs {
     #[arg(long, value_enum, default_value_t = ThemeName::Light)]
     pub theme: ThemeName,
 
+    /// Draw the data of the Firecracker paper (NSDI 2020) beside the run's density: a checkout of
+    /// github.com/firecracker-microvm/nsdi2020-data, or the folder of one machine in it.
+    #[arg(long, value_name = "DIR", conflicts_with = "chart")]
+    pub import_nsdi: Option<PathBuf>,
+
     /// Folder to write to instead of the run's own (not with `--each`); of a chart: a file
     /// whose name ends in `.svg` or `.png`.
     #[arg(long, value_name = "PATH")]

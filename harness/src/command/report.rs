@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use reports::{Picture, Theme};
+use reports::{Picture, Published, Theme};
 use serde_json::json;
 
 use crate::cli::report::ReportArgs;
@@ -35,10 +35,12 @@ fn each(args: &ReportArgs) -> Result<()> {
     }
     // All are read before anything is written: a bad one among them leaves nothing half-done.
     let loaded = args.runs.iter().map(|path| load(path)).collect::<Result<Vec<_>>>()?;
+    let published = args.import_nsdi.as_deref().map(Published::read).transpose()?;
     let mut rendered = Vec::new();
     for (dir, run) in &loaded {
         let dir = args.out.as_deref().unwrap_or(dir);
-        reports::render_in(run, dir, args.theme.into()).with_context(|| cannot_write(dir))?;
+        reports::render_in(run, published.as_ref(), dir, args.theme.into())
+            .with_context(|| cannot_write(dir))?;
         if args.out.is_some() {
             results::write_run(dir, run)?;
         }

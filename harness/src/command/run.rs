@@ -68,7 +68,7 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     contestants.retain_mut(|contestant| prepared(contestant, &scratch, &header, &mut journal));
     if !interrupt.is_raised() {
         let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
-        let rig = Rig { pin, interrupt: &interrupt };
+        let rig = Rig { pin, interrupt: &interrupt, extent: preset.extent };
         evidence::gather(&rig, &mut contestants, &mut journal)?;
         let goes_on = match &mut turns {
             Some(turns) => {
@@ -289,6 +289,7 @@ fn header(
             pinned_cpu: pin.cpu().map(|cpu| cpu as u32),
             memory_limit_bytes: experiments.iter().map(|&e| (e, plan(e).memory_bytes())).collect(),
             command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+            instances: experiments.contains(&Experiment::Density).then_some(preset.extent.instances),
         },
         backends,
         measurements: Vec::new(),

@@ -1,5 +1,7 @@
 //! Experiments: what one trial of each does. Which backend runs when is the scheduler's business.
 
+pub mod density;
+mod host_memory;
 mod memory;
 mod startup;
 mod throughput;
@@ -28,6 +30,8 @@ pub struct Rig<'a> {
     pub pin: Pin,
     /// Whether somebody asked the run to end.
     pub interrupt: &'a Interrupt,
+    /// How many instances there may be at a time, where there are many.
+    pub extent: density::Extent,
 }
 
 impl Rig<'_> {
@@ -74,6 +78,21 @@ pub enum Finding {
     Observed(Vec<Observation>, Vec<String>),
     /// The backend cannot do this by design, for this reason.
     NotApplicable(String),
+    /// Numbers of many instances.
+    Series(density::Series),
+}
+
+impl Finding {
+    /// Marks every number.
+    pub fn mark(&mut self, flag: &str) {
+        match self {
+            Self::Observed(_, flags) => flags.push(flag.to_owned()),
+            Self::Series(series) => {
+                series.readings.iter_mut().for_each(|reading| reading.flags.push(flag.to_owned()));
+            }
+            Self::NotApplicable(_) => {}
+        }
+    }
 }
 
 /// A measurement plan: which workloads, and what one trial does.
@@ -99,6 +118,11 @@ pub trait Plan {
     /// Runs one trial.
     fn trial(&self, rig: &Rig, backend: &mut dyn Backend, workload: &Workload)
     -> Result<Finding, TrialError>;
+
+    /// Does once, unmeasured, what reads from disk and fills caches.
+    fn warm_up(&self, rig: &Rig, backend: &mut dyn Backend, workload: &Workload) -> Result<(), TrialError> {
+        self.trial(rig, backend, workload).map(|_| ())
+    }
 }
 
 /// The plan of an experiment.
@@ -108,12 +132,13 @@ pub fn plan(experiment: Experiment) -> Box<dyn Plan> {
         Experiment::Memory => Box::new(memory::Memory),
         Experiment::Syscalls => Box::new(throughput::SYSCALLS),
         Experiment::Cpu => Box::new(throughput::CPU),
+        Experiment::Density => Box::new(density::Density),
     }
 }
 
 /// Every experiment, in the order in which `bench all` runs them.
-pub const ALL: [Experiment; 4] =
-    [Experiment::Startup, Experiment::Memory, Experiment::Syscalls, Experiment::Cpu];
+pub const ALL: [Experiment; 5] =
+    [Experiment::Startup, Experiment::Memory, Experiment::Syscalls, Experiment::Cpu, Experiment::Density];
 
 fn of_group(group: Group) -> Vec<&'static Workload> {
     workloads::CATALOGUE.iter().filter(|workload| workload.group == group).collect()

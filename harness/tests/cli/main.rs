@@ -11,6 +11,7 @@ mod baseline;
 mod claims;
 mod common;
 mod compare;
+mod density;
 mod export;
 mod history;
 mod kernel;

@@ -4,6 +4,9 @@
 //! frame differ. Invariant: a plot without data is `None`, never an empty picture.
 
 mod cpu;
+mod density_memory;
+mod density_size;
+mod density_start;
 mod dots;
 mod frame;
 mod lanes;
@@ -75,8 +78,17 @@ pub(crate) struct Other {
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 6] =
-    [startup::PLOT, phases::PLOT, memory::PLOT, marginal::PLOT, syscalls::PLOT, cpu::PLOT];
+pub(crate) const CATALOGUE: [Plot; 9] = [
+    startup::PLOT,
+    phases::PLOT,
+    memory::PLOT,
+    marginal::PLOT,
+    syscalls::PLOT,
+    cpu::PLOT,
+    density_start::PLOT,
+    density_memory::PLOT,
+    density_size::PLOT,
+];
 
 /// What a picture from an emulated machine says.
 pub(crate) const EMULATED: &str = "measured in an emulator: not a result";

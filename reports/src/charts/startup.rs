@@ -108,7 +108,7 @@ const FINEST: f64 = 0.25;
 
 /// The line through steps (where one is, how high it leads) that starts at height `from`. Of steps closer together than
 /// [`FINEST`] some are left out, so that a million samples are no larger a picture than a thousand.
-fn outline(steps: impl Iterator<Item = (f64, f64)>, from: f64) -> Vec<(f64, f64)> {
+pub(super) fn outline(steps: impl Iterator<Item = (f64, f64)>, from: f64) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut skipped = None;
     for (x, y) in steps {

@@ -6,6 +6,7 @@
 use results::stats::{Estimate, median};
 use results::{Experiment, Metric, Unit};
 
+use super::density;
 use crate::analysis::{Analysis, Cell};
 use crate::charts::slowdown;
 use crate::format::{FEWEST, interval, number, quantity};
@@ -61,6 +62,7 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
         analysis.backends().filter_map(|(_, backend)| clause(&backend.name)).collect()
     };
     let (metric, words) = memory_metric(analysis);
+    let (at_once, rates) = density::rates_at(analysis).unwrap_or_default();
     let groups = [
         ("On this machine ", each(&|backend| measured(analysis.startup(backend)?, " starts in "))),
         ("An idle ", each(&|backend| measured(analysis.first(Experiment::Memory, backend, &metric)?, words))),
@@ -72,6 +74,7 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
             "Compared with the bare process, computation and memory work takes ",
             each(&|backend| spread(analysis, Experiment::Cpu, backend)),
         ),
+        (&*rates, each(&|backend| density::rate(analysis, at_once, backend))),
     ];
     let sentence = |(head, clauses): (&str, Vec<Vec<Span>>)| {
         let first = (!clauses.is_empty()).then(|| plain(head))?;

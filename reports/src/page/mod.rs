@@ -5,6 +5,7 @@
 
 mod cards;
 mod claims;
+mod density;
 mod headline;
 mod history_table;
 mod host;

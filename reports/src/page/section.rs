@@ -43,6 +43,7 @@ pub(super) fn sections(analysis: &Analysis<'_>) -> Result<Vec<Section>, Error> {
         (Experiment::Memory, "memory-use", "Memory"),
         (Experiment::Syscalls, "system-calls", "System calls"),
         (Experiment::Cpu, "computation", "CPU work"),
+        (Experiment::Density, "density", "Many instances"),
     ];
     plan.into_iter().map(|(of, id, title)| section(analysis, of, id, title)).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use results::stats::Estimate;
 use results::{Experiment, Metric, Status, Unit};
 
-use super::mark;
+use super::{density, mark};
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE, Cell};
 use crate::format::{FEWEST, interval, quantity};
@@ -90,7 +90,7 @@ pub(super) struct Gap {
 }
 
 /// Whether a table holds a metric.
-type Wanted = fn(&Metric) -> bool;
+pub(super) type Wanted = fn(&Metric) -> bool;
 
 /// The full tables of an experiment.
 pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Table>, Error> {
@@ -102,6 +102,7 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
         Experiment::Memory => &[("Memory of one idle instance", false, |_| true)],
         Experiment::Syscalls => &[("Every system call in full", true, |_| true)],
         Experiment::Cpu => &[("Every workload in full", true, |_| true)],
+        Experiment::Density => density::TABLES,
     };
     let mut tables = Vec::new();
     for (caption, folded, wanted) in plan {
@@ -165,6 +166,7 @@ fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
 pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<Matrix>, Error> {
     let caption = match of {
         Experiment::Startup | Experiment::Memory => return Ok(None),
+        Experiment::Density => return density::latencies(analysis),
         Experiment::Syscalls => {
             "Median time per call, and how many times the bare process’s that is (coloured where the 95 % interval excludes 1)"
         }
@@ -199,7 +201,7 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
 }
 
 /// A column a backend that ran.
-fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
+pub(super) fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
     analysis.backends().map(|(seat, backend)| Ok((mark(seat)?, backend.name.clone()))).collect()
 }
 
@@ -239,7 +241,7 @@ pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error>
     }))
 }
 
-fn status(status: Status) -> &'static str {
+pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Ok => "no sample",
         Status::NotApplicable => "n/a",

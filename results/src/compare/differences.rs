@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::series::DENSITY_DETAIL;
 use crate::{Backend, Config, Host, Run};
 
 /// A field that two runs do not agree on.
@@ -50,12 +51,15 @@ fn fields(run: &Run, other: &Run) -> BTreeMap<String, String> {
     let limits = limits.filter(|(experiment, _)| other.config.memory_limit_bytes.contains_key(experiment));
     let limits = limits
         .map(|(experiment, limit)| (format!("config.memory_limit_bytes.{experiment}"), limit.to_string()));
+    let instances = run.config.instances.filter(|_| other.config.instances.is_some());
+    let instances = instances.map(|most| ("config.instances".to_owned(), most.to_string()));
     let backends = run.backends.iter().filter(|backend| other.backend(&backend.name).is_some());
     [("tool.agent_sha256".to_owned(), run.tool.agent_sha256.clone())]
         .into_iter()
         .chain(host(&run.host))
         .chain(config(&run.config))
         .chain(limits)
+        .chain(instances)
         .chain(backends.flat_map(details))
         .collect()
 }
@@ -116,6 +120,7 @@ fn config(config: &Config) -> Vec<Field> {
         pinned_cpu,
         memory_limit_bytes: _,
         command: _,
+        instances: _,
     } = config;
     let fields = [
         ("preset", preset.clone()),
@@ -128,7 +133,8 @@ fn config(config: &Config) -> Vec<Field> {
 
 /// What a backend says of its terms: isolation, limits, kernel.
 fn details(backend: &Backend) -> Vec<Field> {
-    let fields = backend.details.iter();
+    // How far density came is what it measured.
+    let fields = backend.details.iter().filter(|(key, _)| !key.starts_with(DENSITY_DETAIL));
     let value = |key: &str, value: &str| if key == "kvm" { without_figures(value) } else { value.to_owned() };
     fields.map(|(key, text)| (format!("backends.{}.{key}", backend.name), value(key, text))).collect()
 }

@@ -229,6 +229,8 @@ impl Comparison {
 /// See [`CompareError`]; with an error there is no verdict on anything.
 pub fn compare(base: &[Run], new: &Run, options: &Options) -> Result<Comparison, CompareError> {
     check(base, new, options)?;
+    let base: Vec<Run> = base.iter().map(|run| run.condensed().into_owned()).collect();
+    let (base, new) = (base.as_slice(), &*new.condensed());
     let mut different = Vec::new();
     for run in base {
         let fields = differences(run, new);
