@@ -232,6 +232,8 @@ pub enum ExperimentName {
     Syscalls,
     /// Computation and the memory system.
     Cpu,
+    /// Limits tried by a memory hog, a fork storm and a spinner, beside a measured neighbour.
+    Isolation,
 }
 
 impl From<ExperimentName> for Experiment {
@@ -241,6 +243,7 @@ impl From<ExperimentName> for Experiment {
             ExperimentName::Memory => Experiment::Memory,
             ExperimentName::Syscalls => Experiment::Syscalls,
             ExperimentName::Cpu => Experiment::Cpu,
+            ExperimentName::Isolation => Experiment::Isolation,
         }
     }
 }

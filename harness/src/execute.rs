@@ -81,7 +81,11 @@ impl Executor<'_> {
                 budget: left.mul_f64(plan.share() / shares),
                 total: self.preset.budget,
             };
-            if self.experiment(plan.as_ref(), contestants, &mut clock)? == Course::Interrupted {
+            let course = self.experiment(plan.as_ref(), contestants, &mut clock)?;
+            for evidence in plan.evidence() {
+                self.journal.evidence(&evidence)?;
+            }
+            if course == Course::Interrupted {
                 return Ok(Course::Interrupted);
             }
             started = clock.started;
@@ -238,7 +242,7 @@ impl Executor<'_> {
         contestants: &mut [Contestant],
     ) -> Course {
         for &b in backends {
-            let trial = plan.trial(&self.rig, contestants[b].backend.as_mut(), workload);
+            let trial = plan.warm_up(&self.rig, contestants[b].backend.as_mut(), workload);
             if matches!(trial, Err(TrialError::Interrupted)) || self.rig.interrupt.is_raised() {
                 return Course::Interrupted;
             }

@@ -104,5 +104,6 @@ pub fn name(experiment: Experiment) -> &'static str {
         Experiment::Memory => "memory",
         Experiment::Syscalls => "syscalls",
         Experiment::Cpu => "cpu",
+        Experiment::Isolation => "isolation",
     }
 }

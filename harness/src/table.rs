@@ -59,6 +59,7 @@ fn title(experiment: Experiment) -> String {
         Experiment::Memory => "one idle instance",
         Experiment::Syscalls => "time per operation",
         Experiment::Cpu => "time per operation, or bandwidth",
+        Experiment::Isolation => "limits tried, and what a neighbour notices",
     };
     format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
 }
@@ -101,7 +102,11 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
             })
         };
         let baseline = backends.first().and_then(|name| find(name));
-        let label = if by_workload { workload.to_owned() } else { metric.to_string() };
+        let label = match experiment {
+            Experiment::Isolation => format!("{workload}: {metric}"),
+            _ if by_workload => workload.to_owned(),
+            _ => metric.to_string(),
+        };
         let cells = backends.iter().map(|backend| {
             let text = find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed));
             Cell::new(text).set_alignment(CellAlignment::Right)

@@ -7,6 +7,7 @@
 mod assembly;
 mod check;
 pub mod compare;
+pub mod evidence;
 pub mod export;
 pub mod history;
 mod journal;

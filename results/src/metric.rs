@@ -39,6 +39,14 @@ pub enum Metric {
     Bandwidth,
     /// System calls of the agent that the guest does not implement.
     UnknownSyscalls,
+    /// The most that the cgroup of a memory hog was charged.
+    PeakMemory,
+    /// The most processes that a fork storm had at once, itself included.
+    PeakProcesses,
+    /// CPU time used over wall time by a program that never waits, under a quota.
+    CpuShare,
+    /// Time per operation of an instance beside another one that tries its limits, over its own time alone.
+    NeighbourSlowdown,
 }
 
 const FIXED: &[(&str, Metric)] = &[
@@ -54,6 +62,10 @@ const FIXED: &[(&str, Metric)] = &[
     ("time_per_op", Metric::TimePerOp),
     ("bandwidth", Metric::Bandwidth),
     ("unknown_syscalls", Metric::UnknownSyscalls),
+    ("peak_memory", Metric::PeakMemory),
+    ("peak_processes", Metric::PeakProcesses),
+    ("cpu_share", Metric::CpuShare),
+    ("neighbour_slowdown", Metric::NeighbourSlowdown),
 ];
 
 const PHASE: &str = "phase_";
@@ -72,16 +84,25 @@ impl Metric {
             | Metric::Uss
             | Metric::GuestRam
             | Metric::VmmOverhead
-            | Metric::MarginalMemory => Unit::Bytes,
+            | Metric::MarginalMemory
+            | Metric::PeakMemory => Unit::Bytes,
             Metric::Bandwidth => Unit::BytesPerSecond,
-            Metric::UnknownSyscalls => Unit::Count,
+            Metric::UnknownSyscalls | Metric::PeakProcesses => Unit::Count,
+            Metric::CpuShare | Metric::NeighbourSlowdown => Unit::Ratio,
         }
     }
 
     /// Whether it explains another measurement more than it is one: phases are parts of the startup time, the count of
-    /// unknown calls is a fact about the guest, not a cost.
+    /// unknown calls is a fact about the guest, not a cost; how far a limit let a hog go has no better direction.
     pub fn is_part(&self) -> bool {
-        matches!(self, Metric::Phase(_) | Metric::UnknownSyscalls)
+        matches!(
+            self,
+            Metric::Phase(_)
+                | Metric::UnknownSyscalls
+                | Metric::PeakMemory
+                | Metric::PeakProcesses
+                | Metric::CpuShare
+        )
     }
 
     /// Which direction is an improvement.

@@ -195,6 +195,8 @@ pub enum Experiment {
     Syscalls,
     /// Computation and memory system.
     Cpu,
+    /// Whether limits hold, and what a neighbour notices of whoever tries them.
+    Isolation,
 }
 
 impl fmt::Display for Experiment {
@@ -204,6 +206,7 @@ impl fmt::Display for Experiment {
             Experiment::Memory => "memory",
             Experiment::Syscalls => "syscalls",
             Experiment::Cpu => "cpu",
+            Experiment::Isolation => "isolation",
         })
     }
 }

@@ -34,6 +34,8 @@ pub struct Job<'a> {
     pub env: &'a [(&'a str, &'a str)],
     /// Memory limit: the guest's size, the cgroup's limit.
     pub memory_bytes: u64,
+    /// Its other limits, where it sits in a cgroup.
+    pub limits: JobLimits,
     /// Whether the instance must sit in a cgroup of its own even if the backend needs none, so that
     /// memory and limits are accounted alike. Creating that cgroup is part of [`Backend::start`],
     /// hence never asked for where the start is what is timed.
@@ -41,6 +43,20 @@ pub struct Job<'a> {
     /// How long a virtual machine may live; at its end it says what its console said last. Other
     /// instances have no last words and are killed by whoever waits for them.
     pub deadline: Option<Duration>,
+}
+
+/// What an instance in a cgroup may use beside memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JobLimits {
+    /// CPU time per time.
+    pub cpu: f64,
+    /// Processes and threads, its own first one included.
+    pub pids: u64,
+}
+
+impl JobLimits {
+    /// What every instance gets, whatever the backend, unless an experiment is about limits.
+    pub const USUAL: Self = Self { cpu: 1.0, pids: 64 };
 }
 
 /// What the command line says about backends.

@@ -15,7 +15,7 @@ use crate::scratch::CgroupNames;
 
 /// The limits of every instance that sits in a cgroup, whatever the backend.
 pub fn limits(job: &Job) -> Limits {
-    Limits { memory: Some(job.memory_bytes), cpu: Some(1.0), pids: Some(64) }
+    Limits { memory: Some(job.memory_bytes), cpu: Some(job.limits.cpu), pids: Some(job.limits.pids) }
 }
 
 /// A started process or container and its cgroup.

@@ -13,7 +13,7 @@ use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::{Finding, MIB, Observation, Plan, Rig, explain, of_group};
-use crate::backend::{Backend, Instance, Job};
+use crate::backend::{Backend, Instance, Job, JobLimits};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -78,7 +78,8 @@ impl Memory {
         accounted: bool,
     ) -> Result<Box<dyn Instance>, TrialError> {
         let (args, memory_bytes) = (&[workload.name], self.memory_bytes());
-        let job = Job { args, env: &[], memory_bytes, accounted, deadline: None };
+        let limits = JobLimits::USUAL;
+        let job = Job { args, env: &[], memory_bytes, limits, accounted, deadline: None };
         let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
         let ready = Follower::new(rig.interrupt, LIMIT).ready(&*instance);
         explain(ready, &mut *instance)?;

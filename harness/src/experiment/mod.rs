@@ -1,12 +1,13 @@
 //! Experiments: what one trial of each does. Which backend runs when is the scheduler's business.
 
+mod isolation;
 mod memory;
 mod startup;
 mod throughput;
 
 use std::time::{Duration, Instant};
 
-use results::{Experiment, Metric};
+use results::{Evidence, Experiment, Metric};
 use workloads::{Group, Workload};
 
 use crate::backend::{Backend, Instance};
@@ -99,6 +100,16 @@ pub trait Plan {
     /// Runs one trial.
     fn trial(&self, rig: &Rig, backend: &mut dyn Backend, workload: &Workload)
     -> Result<Finding, TrialError>;
+
+    /// What is done once on each backend before anything is measured, for caches to be filled.
+    fn warm_up(&self, rig: &Rig, backend: &mut dyn Backend, workload: &Workload) -> Result<(), TrialError> {
+        self.trial(rig, backend, workload).map(drop)
+    }
+
+    /// What its trials have shown beside numbers, once they are over.
+    fn evidence(&self) -> Vec<Evidence> {
+        Vec::new()
+    }
 }
 
 /// The plan of an experiment.
@@ -108,12 +119,13 @@ pub fn plan(experiment: Experiment) -> Box<dyn Plan> {
         Experiment::Memory => Box::new(memory::Memory),
         Experiment::Syscalls => Box::new(throughput::SYSCALLS),
         Experiment::Cpu => Box::new(throughput::CPU),
+        Experiment::Isolation => Box::new(isolation::Isolation::default()),
     }
 }
 
 /// Every experiment, in the order in which `bench all` runs them.
-pub const ALL: [Experiment; 4] =
-    [Experiment::Startup, Experiment::Memory, Experiment::Syscalls, Experiment::Cpu];
+pub const ALL: [Experiment; 5] =
+    [Experiment::Startup, Experiment::Memory, Experiment::Syscalls, Experiment::Cpu, Experiment::Isolation];
 
 fn of_group(group: Group) -> Vec<&'static Workload> {
     workloads::CATALOGUE.iter().filter(|workload| workload.group == group).collect()
