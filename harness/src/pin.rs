@@ -12,6 +12,7 @@ pub struct Pin {
     cpu: Option<usize>,
     instances: CpuSet,
     harness: CpuSet,
+    neighbour: (Option<usize>, CpuSet),
 }
 
 impl Pin {
@@ -30,13 +31,17 @@ impl Pin {
         if usable.len() > 1 {
             harness.unset(cpu)?;
         }
-        Ok(Self { cpu: Some(cpu), instances, harness })
+        // The first CPU takes the interrupts, so the last of the others.
+        let other = usable.iter().rfind(|&&other| other != cpu).copied().unwrap_or(cpu);
+        let mut neighbour = CpuSet::new();
+        neighbour.set(other)?;
+        Ok(Self { cpu: Some(cpu), instances, harness, neighbour: (Some(other), neighbour) })
     }
 
     /// Lets the kernel place everything.
     pub fn none() -> Result<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0)).context("read this process's CPU affinity")?;
-        Ok(Self { cpu: None, instances: allowed, harness: allowed })
+        Ok(Self { cpu: None, instances: allowed, harness: allowed, neighbour: (None, allowed) })
     }
 
     /// The CPU of the instances, if they are pinned.
@@ -47,6 +52,17 @@ impl Pin {
     /// Moves the calling thread to where instances are started.
     pub fn enter(&self) -> Result<()> {
         sched_setaffinity(Pid::from_raw(0), &self.instances).context("pin to the instances' CPU")
+    }
+
+    /// The CPU of an instance that runs beside another one, if instances are pinned: another CPU than theirs, if there is
+    /// one.
+    pub fn neighbour(&self) -> Option<usize> {
+        self.neighbour.0
+    }
+
+    /// Moves the calling thread to where such a neighbour is started.
+    pub fn enter_neighbour(&self) -> Result<()> {
+        sched_setaffinity(Pid::from_raw(0), &self.neighbour.1).context("pin to the neighbour's CPU")
     }
 
     /// Moves the calling thread out of the instances' way, if there is another CPU.

@@ -18,6 +18,10 @@ pub(crate) fn metric(metric: &Metric) -> String {
         Metric::TimePerOp => "time per operation",
         Metric::Bandwidth => "bandwidth",
         Metric::UnknownSyscalls => "system calls the guest does not know",
+        Metric::PeakMemory => "memory charged at most",
+        Metric::PeakProcesses => "processes at most",
+        Metric::CpuShare => "CPU time over wall time",
+        Metric::NeighbourSlowdown => "slowdown of a neighbour",
     }
     .to_owned()
 }

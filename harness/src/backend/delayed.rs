@@ -103,6 +103,10 @@ impl Backend for Delayed {
         self.backend.joins(experiment)
     }
 
+    fn limited_by(&self) -> &'static str {
+        self.backend.limited_by()
+    }
+
     fn flag(&self) -> Option<&'static str> {
         Some(FLAG)
     }

@@ -17,6 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::container::cgroup::Cgroup;
 use anyhow::Result;
 use results::{Experiment, Metric};
 
@@ -93,6 +94,11 @@ pub trait Backend {
         true
     }
 
+    /// Whose the limits are that hold its instances, as a sentence's end says it.
+    fn limited_by(&self) -> &'static str {
+        "its cgroup"
+    }
+
     /// What marks every one of its samples, if anything does.
     fn flag(&self) -> Option<&'static str> {
         None
@@ -109,6 +115,11 @@ pub trait Instance {
 
     /// What it occupies now, in bytes; a metric that this host cannot tell carries the reason.
     fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)>;
+
+    /// The cgroup that it has to itself, if it has one.
+    fn cgroup(&self) -> Option<&Cgroup> {
+        None
+    }
 
     /// Asks it to end (closes its standard input), waits, reaps and removes all of it; kills it at
     /// the deadline.

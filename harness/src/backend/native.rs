@@ -72,6 +72,10 @@ impl Instance for Native {
         ]
     }
 
+    fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
     fn stop(&mut self, deadline: Duration) -> Result<Ended> {
         drop(self.instance.stdin.take());
         let exit = match self.instance.wait_timeout(deadline)? {

@@ -6,6 +6,7 @@
 mod cpu;
 mod dots;
 mod memory;
+mod neighbour;
 mod phases;
 mod stack;
 mod startup;
@@ -50,8 +51,8 @@ pub(crate) struct Plot {
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 5] =
-    [startup::PLOT, phases::PLOT, memory::PLOT, syscalls::PLOT, cpu::PLOT];
+pub(crate) const CATALOGUE: [Plot; 6] =
+    [startup::PLOT, phases::PLOT, memory::PLOT, syscalls::PLOT, cpu::PLOT, neighbour::PLOT];
 
 /// Where a chart will be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

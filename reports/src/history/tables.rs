@@ -152,6 +152,7 @@ pub(super) fn sections(
         (Experiment::Memory, "Memory"),
         (Experiment::Syscalls, "System calls"),
         (Experiment::Cpu, "Computation and memory system"),
+        (Experiment::Isolation, "Isolation: limits and neighbours"),
     ];
     let (mut sections, mut left) = (Vec::new(), MOST_ROWS);
     for (experiment, title) in names {

@@ -5,6 +5,7 @@
 
 mod headline;
 mod host;
+mod isolation;
 mod kernels;
 mod tables;
 
@@ -34,6 +35,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         (Experiment::Memory, "memory-use", "Memory"),
         (Experiment::Syscalls, "system-calls", "System calls"),
         (Experiment::Cpu, "computation", "Computation and memory system"),
+        (Experiment::Isolation, "isolation", "Isolation: limits and neighbours"),
     ];
     let sections: Result<Vec<_>, _> =
         sections.into_iter().map(|(of, id, title)| Section::of(analysis, of, id, title)).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use results::evidence::is_of_limits;
 use results::{Experiment, Metric, Status, Unit};
 
 use super::mark;
@@ -79,6 +80,7 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
         Experiment::Memory => &[("Memory of one idle instance", false, |_| true)],
         Experiment::Syscalls => &[("Every system call in full", true, |_| true)],
         Experiment::Cpu => &[("Every workload in full", true, |_| true)],
+        Experiment::Isolation => &[("Every figure of the limits", true, |_| true)],
     };
     let mut tables = Vec::new();
     for (caption, folded, wanted) in plan {
@@ -131,6 +133,7 @@ fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
 pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<Matrix>, Error> {
     let caption = match of {
         Experiment::Startup | Experiment::Memory => return Ok(None),
+        Experiment::Isolation => return super::isolation::limits(analysis),
         Experiment::Syscalls => {
             "Median time per call, and how many times the bare process’s that is (coloured where the interval excludes 1)"
         }
@@ -165,17 +168,18 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
 }
 
 /// A column a backend that ran.
-fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
+pub(super) fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, Error> {
     analysis.backends().map(|(seat, backend)| Ok((mark(seat)?, backend.name.clone()))).collect()
 }
 
 /// What was seen from inside, key by key; `None` if nothing was.
 pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error> {
-    let facts = &analysis.run.evidence;
+    // What came of trying limits has a table of its own.
+    let facts = || analysis.run.evidence.iter().filter(|fact| !is_of_limits(&fact.key));
     let mut known = HashSet::new();
-    let keys: Vec<&str> = facts.iter().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
+    let keys: Vec<&str> = facts().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
     let seen: HashMap<(&str, &str), &str> =
-        facts.iter().map(|fact| ((&*fact.key, &*fact.backend), &*fact.value)).collect();
+        facts().map(|fact| ((&*fact.key, &*fact.backend), &*fact.value)).collect();
     if keys.is_empty() {
         return Ok(None);
     }
@@ -204,7 +208,7 @@ pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error>
     }))
 }
 
-fn status(status: Status) -> &'static str {
+pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Ok => "no sample",
         Status::NotApplicable => "n/a",
