@@ -56,7 +56,7 @@ impl Backend for MicroVm {
     }
 
     fn limited_by(&self) -> &'static str {
-        "the guest's size, and its VMM's cgroup"
+        "limits of the guest's size and of its VMM's cgroup"
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {

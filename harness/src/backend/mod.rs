@@ -94,9 +94,9 @@ pub trait Backend {
         true
     }
 
-    /// Whose the limits are that hold its instances, as a sentence's end says it.
+    /// Whose the limits are that hold its instances.
     fn limited_by(&self) -> &'static str {
-        "its cgroup"
+        "limits of its cgroup"
     }
 
     /// What marks every one of its samples, if anything does.
@@ -117,9 +117,10 @@ pub trait Instance {
     fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)>;
 
     /// The cgroup that it has to itself, if it has one.
-    fn cgroup(&self) -> Option<&Cgroup> {
-        None
-    }
+    fn cgroup(&self) -> Option<&Cgroup>;
+
+    /// CPU time that it has used so far, as the host counts it; of a virtual machine, that of its VMM process.
+    fn cpu_time(&self) -> Result<Duration, String>;
 
     /// Asks it to end (closes its standard input), waits, reaps and removes all of it; kills it at
     /// the deadline.

@@ -43,7 +43,7 @@ impl Backend for Process {
     }
 
     fn limited_by(&self) -> &'static str {
-        "a cgroup that bench made for it: a bare process has no limit of its own"
+        "limits of a cgroup that bench made for it: a bare process has none of its own"
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Instance>> {

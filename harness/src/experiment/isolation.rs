@@ -24,8 +24,9 @@ use self::host::Host;
 use self::judge::Figures;
 use self::ledger::Ledger;
 use self::neighbour::{Neighbour, Stretches};
-use super::{Finding, MIB, Observation, Plan, Rig, explain, of_group};
-use crate::backend::{Backend, Job, JobLimits};
+use self::tried::Said;
+use super::{Finding, LAST_WORDS, MIB, Observation, Plan, Rig, explain, of_group};
+use crate::backend::{Backend, Ended, Job, JobLimits};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,9 +36,8 @@ const MEMORY: u64 = 32 * MIB;
 const CEILING_MIB: u64 = 256;
 /// What a host must have to spare before a hog is let loose.
 const SPARE: u64 = 4 * CEILING_MIB * MIB;
-/// Processes, and where a storm ends by itself.
+/// Processes; a storm ends by itself at four times as many.
 const PIDS: u64 = 64;
-const MOST_PIDS: u64 = 4 * PIDS;
 /// The CPU quota that is tried.
 const QUOTA: f64 = 0.5;
 /// How long the neighbour is measured alone before anything else starts.
@@ -143,9 +143,9 @@ impl Plan for Isolation {
 
         let host = Host::look().map_err(TrialError::Backend)?;
         let alone_until = now_ns();
-        let (said, figures, ended) = match self.attempt(rig, backend, workload)? {
-            Attempt::Tried(said, figures, ended) => (said, *figures, ended),
-            Attempt::NotApplicable(why) => {
+        let Tried { said, figures, ended } = match attempt(rig, backend, workload)? {
+            Ok(tried) => tried,
+            Err(why) => {
                 self.ledger.borrow_mut().not_applicable(backend, limit, &why);
                 return Ok(Finding::NotApplicable(why));
             }
@@ -180,42 +180,39 @@ impl Plan for Isolation {
 }
 
 /// What came of letting something try a limit.
-enum Attempt {
-    Tried(tried::Said, Box<Figures>, crate::backend::Ended),
-    NotApplicable(String),
+struct Tried {
+    said: Said,
+    figures: Figures,
+    ended: Ended,
 }
 
-impl Isolation {
-    /// Starts what tries the limit and follows it to its end.
-    fn attempt(
-        &self,
-        rig: &Rig,
-        backend: &mut dyn Backend,
-        workload: &Workload,
-    ) -> Result<Attempt, TrialError> {
-        let limit = Limit::of(workload);
-        let [a, b, c, d] = limit.options();
-        let (args, deadline) = ([workload.name, a, b, c, d], Some(LIMIT));
-        let (memory_bytes, limits) = (MEMORY, limit.job_limits());
-        let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
-        let mut follower = Follower::new(rig.interrupt, LIMIT + super::LAST_WORDS);
-        let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
-        if instance.cgroup().is_none() {
-            // It has a ceiling of its own, and dropping it kills it.
-            let why = "it has no cgroup here, so there is no limit to hold";
-            return Ok(Attempt::NotApplicable(why.to_owned()));
-        }
-        let ready = follower.ready(&*instance);
-        let ready = explain(ready, &mut *instance)?;
-        let said = tried::follow(&mut follower, &*instance, ready)?;
-        // Before it is reaped: the cgroup goes with it.
-        let figures = Figures::of(instance.cgroup());
-        let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
-        match said.skipped {
-            Some(why) => Ok(Attempt::NotApplicable(why)),
-            None => Ok(Attempt::Tried(said, Box::new(figures), ended)),
-        }
+/// Starts what tries the limit and follows it to its end; or the reason why there is nothing to try.
+fn attempt(
+    rig: &Rig,
+    backend: &mut dyn Backend,
+    workload: &Workload,
+) -> Result<Result<Tried, String>, TrialError> {
+    let limit = Limit::of(workload);
+    let [a, b, c, d] = limit.options();
+    let (args, deadline) = ([workload.name, a, b, c, d], Some(LIMIT));
+    let (memory_bytes, limits) = (MEMORY, limit.job_limits());
+    let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
+    let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
+    let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
+    if instance.cgroup().is_none() {
+        // It has a ceiling of its own, and dropping it kills it.
+        return Ok(Err("it has no cgroup here, so there is no limit to hold".to_owned()));
     }
+    let ready = follower.ready(&*instance);
+    let ready = explain(ready, &mut *instance)?;
+    let said = tried::follow(&mut follower, &*instance, ready)?;
+    // Before it is reaped: the cgroup goes with it.
+    let figures = Figures::of(instance.cgroup());
+    let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    Ok(match said.skipped {
+        Some(why) => Err(why),
+        None => Ok(Tried { said, figures, ended }),
+    })
 }
 
 #[cfg(test)]
@@ -225,7 +222,7 @@ mod tests {
     #[test]
     fn ceilings_and_quotas_are_those_that_the_workloads_are_told() {
         assert_eq!(Limit::Memory.options()[1], CEILING_MIB.to_string());
-        assert_eq!(Limit::Pids.options()[1], MOST_PIDS.to_string());
+        assert_eq!(Limit::Pids.options()[1], (4 * PIDS).to_string());
         let longest: u64 = Limit::Cpu.options()[3].parse().unwrap();
         let alone = ALONE.as_nanos() as u64;
         let life: u64 = Limit::Cpu.batches().parse::<u64>().unwrap() * neighbour::BATCH_NS;

@@ -56,7 +56,8 @@ pub(super) struct Verdict {
 /// A verdict, and the figure behind it in the unit of the limit's metric.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judged {
-    pub verdict: Verdict,
+    /// Whether it held, or why that cannot be told.
+    pub verdict: Result<Verdict, String>,
     pub reached: Result<f64, String>,
 }
 
@@ -97,7 +98,7 @@ fn memory(said: &Said, figures: &Figures, failure: Option<&str>) -> Result<Judge
     let exceeded = matches!(figures.memory, Ok((peak, limit)) if peak > limit.saturating_add(SLACK));
     let reach = figures.memory.as_ref().map_or(0.0, |(peak, limit)| *peak as f64 / *limit as f64);
     Ok(Judged {
-        verdict: Verdict { held: stopped && !exceeded, reach, text },
+        verdict: Ok(Verdict { held: stopped && !exceeded, reach, text }),
         reached: figures.memory.clone().map(|(peak, _)| peak as f64),
     })
 }
@@ -114,17 +115,24 @@ fn pids(said: &Said, figures: &Figures, failure: Option<&str>) -> Result<Judged,
     };
     let text = format!("{processes} processes of {PIDS}, {refused}");
     let reach = processes as f64 / PIDS as f64;
-    Ok(Judged { verdict: Verdict { held: processes <= PIDS, reach, text }, reached: Ok(processes as f64) })
+    Ok(Judged {
+        verdict: Ok(Verdict { held: processes <= PIDS, reach, text }),
+        reached: Ok(processes as f64),
+    })
 }
 
 fn cpu(said: &Said, failure: Option<&str>) -> Result<Judged, TrialError> {
     if failure.is_some() || !said.is_done {
         return Err(unexplained("the end of the computation", failure));
     }
-    let Some((begin, end)) = said.cpu else {
-        let why = "the host does not count the CPU time of a cgroup".to_owned();
-        let verdict = Verdict { held: false, reach: 0.0, text: why.clone() };
-        return Ok(Judged { verdict, reached: Err(why) });
+    let Some((begin, end)) = &said.cpu else {
+        return Err(unexplained("the beginning of the computation", None));
+    };
+    let (begin, end) = match (begin, end) {
+        (Ok(begin), Ok(end)) => (begin, end),
+        (Err(why), _) | (_, Err(why)) => {
+            return Ok(Judged { verdict: Err(why.clone()), reached: Err(why.clone()) });
+        }
     };
     let wall = end.at_ns.saturating_sub(begin.at_ns).max(1) as f64;
     let share = end.used.saturating_sub(begin.used).as_nanos() as f64 / wall;
@@ -133,7 +141,7 @@ fn cpu(said: &Said, failure: Option<&str>) -> Result<Judged, TrialError> {
     let less =
         if share < QUOTA * (1.0 - TOLERANCE) { "; less than it may have: the CPU was busy" } else { "" };
     let text = format!("{share:.3} of {QUOTA:.3} CPUs over {:.0} ms{less}", wall / 1e6);
-    Ok(Judged { verdict: Verdict { held, reach: share / QUOTA, text }, reached: Ok(share) })
+    Ok(Judged { verdict: Ok(Verdict { held, reach: share / QUOTA, text }), reached: Ok(share) })
 }
 
 fn unexplained(waiting_for: &'static str, how: Option<&str>) -> TrialError {
@@ -163,7 +171,7 @@ mod tests {
     }
 
     fn hog(said: &Said, figures: &Figures, failure: Option<&str>) -> Result<Verdict, TrialError> {
-        judge(Limit::Memory, said, figures, failure).map(|judged| judged.verdict)
+        judge(Limit::Memory, said, figures, failure).map(|judged| judged.verdict.unwrap())
     }
 
     #[test]
@@ -204,7 +212,7 @@ mod tests {
     fn a_storm_is_held_up_to_its_limit() {
         let storm = |count| {
             let said = Said { processes: Some(count), is_done: true, ..Said::default() };
-            judge(Limit::Pids, &said, &figures(1, 0), None).unwrap().verdict
+            judge(Limit::Pids, &said, &figures(1, 0), None).unwrap().verdict.unwrap()
         };
         assert_eq!((storm(64).held, storm(65).held), (true, false));
         assert_eq!(storm(64).text, "64 processes of 64, 9 forks refused by the limit");
@@ -212,11 +220,12 @@ mod tests {
 
     #[test]
     fn a_quota_is_held_within_five_per_cent() {
-        let spin = |used_ms| {
-            let at = |ms, at_ms: u64| Reading { used: Duration::from_millis(ms), at_ns: at_ms * 1_000_000 };
+        let spin = |used_ms: u64| {
+            let at =
+                |ms, at_ms: u64| Ok(Reading { used: Duration::from_millis(ms), at_ns: at_ms * 1_000_000 });
             let cpu = Some((at(10, 1000), at(10 + used_ms, 1600)));
             let said = Said { cpu, is_done: true, ..Said::default() };
-            judge(Limit::Cpu, &said, &figures(1, 0), None).unwrap().verdict
+            judge(Limit::Cpu, &said, &figures(1, 0), None).unwrap().verdict.unwrap()
         };
         assert_eq!((spin(300).held, spin(314).held, spin(320).held), (true, true, false));
         assert!(spin(200).held && spin(200).text.contains("less than it may have"), "{:?}", spin(200));

@@ -42,11 +42,16 @@ impl Ledger {
         pin: Pin,
         backend: &dyn Backend,
         limit: Limit,
-        verdict: Verdict,
+        verdict: Result<Verdict, String>,
         disturbance: Option<String>,
     ) {
         let page = self.page(backend);
-        page.verdicts.entry(limit).or_default().push(verdict);
+        match verdict {
+            Ok(verdict) => page.verdicts.entry(limit).or_default().push(verdict),
+            Err(why) => {
+                page.not_applicable.insert(limit, why);
+            }
+        }
         page.neighbour = Some(places(pin.neighbour(), pin.cpu()));
         page.trials += 1;
         page.disturbances.extend(disturbance);
@@ -95,7 +100,7 @@ impl Page {
         };
         let (word, count) = if failed > 0 { (NOT_HELD, failed) } else { (HELD, verdicts.len()) };
         let text = &worst(failed == 0)?.text;
-        Some(format!("{word}{text}; in {count} of {} trials; by {}", verdicts.len(), self.limited_by))
+        Some(format!("{word}{text}; in {count} of {} trials ({})", verdicts.len(), self.limited_by))
     }
 
     fn host(&self) -> String {
@@ -128,19 +133,23 @@ mod tests {
         let verdict =
             |&(held, reach): &(bool, f64)| Verdict { held, reach, text: format!("reached {reach}") };
         let verdicts = verdicts.iter().map(verdict).collect();
-        Page { limited_by: "its cgroup", verdicts: [(Limit::Cpu, verdicts)].into(), ..Page::default() }
+        Page {
+            limited_by: "limits of its cgroup",
+            verdicts: [(Limit::Cpu, verdicts)].into(),
+            ..Page::default()
+        }
     }
 
     #[test]
     fn a_limit_that_gave_way_once_is_not_held() {
         let value = page(&[(true, 0.9), (false, 1.2), (false, 1.3)]).of_limit(Limit::Cpu).unwrap();
-        assert_eq!(value, "not held: reached 1.3; in 2 of 3 trials; by its cgroup");
+        assert_eq!(value, "not held: reached 1.3; in 2 of 3 trials (limits of its cgroup)");
     }
 
     #[test]
     fn a_limit_that_held_is_told_by_its_closest_trial() {
         let value = page(&[(true, 0.9), (true, 1.01), (true, 0.7)]).of_limit(Limit::Cpu).unwrap();
-        assert_eq!(value, "held: reached 1.01; in 3 of 3 trials; by its cgroup");
+        assert_eq!(value, "held: reached 1.01; in 3 of 3 trials (limits of its cgroup)");
         assert_eq!(page(&[]).of_limit(Limit::Pids), None, "what was not tried is not said");
     }
 

@@ -10,7 +10,7 @@ use crate::trial::{Follower, TrialError, unexpected};
 
 const WANTED: &str = "what came of trying the limit";
 
-/// CPU time that a cgroup has used, and the host's time when it was read.
+/// CPU time that an instance has used, and the host's time when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     pub used: Duration,
@@ -31,7 +31,7 @@ pub(super) struct Said {
     /// Processes at once, itself included.
     pub processes: Option<u64>,
     /// Between beginning and end of a computation.
-    pub cpu: Option<(Reading, Reading)>,
+    pub cpu: Option<(Result<Reading, String>, Result<Reading, String>)>,
     /// It said that it was done: nothing ended it.
     pub is_done: bool,
     /// Why it cannot try here.
@@ -57,9 +57,9 @@ pub(super) fn follow(
                 ("forks-refused", Ok(_)) => {}
                 _ => return Err(unexpected(WANTED, &stamped.event)),
             },
-            Event::Begin { .. } => begun = reading(instance),
+            Event::Begin { .. } => begun = Some(reading(instance)),
             Event::Sample { .. } => {}
-            Event::End { .. } => said.cpu = begun.zip(reading(instance)),
+            Event::End { .. } => said.cpu = begun.take().map(|begun| (begun, reading(instance))),
             Event::Skip { reason } => {
                 said.skipped = Some(reason.clone());
                 return Ok(said);
@@ -75,8 +75,7 @@ pub(super) fn follow(
     Ok(said)
 }
 
-/// What its cgroup has used by now, if anything counts that.
-fn reading(instance: &dyn Instance) -> Option<Reading> {
-    let used = instance.cgroup()?.cpu_usage().ok()??;
-    Some(Reading { used, at_ns: now_ns() })
+/// What it has used by now.
+fn reading(instance: &dyn Instance) -> Result<Reading, String> {
+    instance.cpu_time().map(|used| Reading { used, at_ns: now_ns() })
 }
