@@ -12,6 +12,7 @@ mod common;
 mod compare;
 mod export;
 mod history;
+mod isolation;
 mod kernel;
 mod kernel_fetch;
 #[path = "../kernels/mod.rs"]
