@@ -78,11 +78,13 @@ impl Limit {
         }
     }
 
-    /// The neighbour's life in batches of 4 ms: alone, beside what tries the limit, and a little longer.
-    fn batches(self) -> &'static str {
+    /// The neighbour's life, alone, beside what tries the limit, and a little longer: how many batches, of at least how many
+    /// nanoseconds. What is soon over takes short ones.
+    fn neighbour(self) -> [&'static str; 2] {
         match self {
-            Self::Memory | Self::Pids => "60",
-            Self::Cpu => "170",
+            Self::Memory => ["200", "1000000"],
+            Self::Pids => ["110", "2000000"],
+            Self::Cpu => ["170", "4000000"],
         }
     }
 
@@ -136,7 +138,7 @@ impl Plan for Isolation {
             return Ok(Finding::Observed(observations, Vec::new()));
         }
         let watch = rig.watch();
-        let neighbour = Neighbour::start(rig, backend, limit.batches())?;
+        let neighbour = Neighbour::start(rig, backend, limit.neighbour())?;
         // From here on this thread stays where the neighbour is not.
         rig.pin.enter().map_err(TrialError::Backend)?;
         std::thread::sleep(ALONE);
@@ -171,7 +173,7 @@ impl Plan for Isolation {
 
     /// A neighbour alone: a hog for caches to be filled would be a trial that nobody sees.
     fn warm_up(&self, rig: &Rig, backend: &mut dyn Backend, _: &Workload) -> Result<(), TrialError> {
-        Neighbour::start(rig, backend, "1")?.end().map(drop)
+        Neighbour::start(rig, backend, ["1", "1000000"])?.end().map(drop)
     }
 
     fn evidence(&self) -> Vec<Evidence> {
@@ -223,10 +225,13 @@ mod tests {
     fn ceilings_and_quotas_are_those_that_the_workloads_are_told() {
         assert_eq!(Limit::Memory.options()[1], CEILING_MIB.to_string());
         assert_eq!(Limit::Pids.options()[1], (4 * PIDS).to_string());
-        let longest: u64 = Limit::Cpu.options()[3].parse().unwrap();
-        let alone = ALONE.as_nanos() as u64;
-        let life: u64 = Limit::Cpu.batches().parse::<u64>().unwrap() * neighbour::BATCH_NS;
-        assert!(life > alone + longest, "the neighbour outlives a spin");
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        for limit in [Limit::Memory, Limit::Pids, Limit::Cpu] {
+            let life = limit.neighbour().map(number).iter().product::<u64>();
+            let longest = number(limit.options()[3]);
+            assert!(life > ALONE.as_nanos() as u64 + longest, "the neighbour outlives {limit:?}");
+        }
+        let longest = number(Limit::Cpu.options()[3]);
         assert!(longest >= 500_000_000 && longest.is_multiple_of(100_000_000));
     }
 

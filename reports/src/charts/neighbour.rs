@@ -19,9 +19,14 @@ pub(super) const PLOT: Plot = Plot {
     draw,
 };
 
+/// Where there is no neighbour's figure, that of the limit says why.
+const METRICS: [Metric; 4] =
+    [Metric::NeighbourSlowdown, Metric::PeakMemory, Metric::PeakProcesses, Metric::CpuShare];
+
 fn draw(analysis: &Analysis<'_>, frame: &Frame<'_>) -> Result<Option<String>, Error> {
-    let slowdown = [Metric::NeighbourSlowdown];
-    let rows = rows_of(analysis, Experiment::Isolation, &slowdown, |cell| cell.estimate);
+    let rows = rows_of(analysis, Experiment::Isolation, &METRICS, |cell| {
+        cell.estimate.filter(|_| cell.of.metric == Metric::NeighbourSlowdown)
+    });
     let axis: Fit = |values, pixels| Axis::fitting(values.iter().copied(), pixels);
     let look = Look { unit: Unit::Ratio, axis_label: "times its time alone", rule: Some(1.0), axis };
     dots(analysis, frame, &rows, &look)

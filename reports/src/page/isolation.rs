@@ -3,7 +3,7 @@
 use results::evidence::{
     HELD, LIMIT_CPU, LIMIT_HOST, LIMIT_MEMORY, LIMIT_NEIGHBOUR, LIMIT_PIDS, NOT_APPLICABLE, NOT_HELD,
 };
-use results::{Experiment, Metric, Unit};
+use results::{Experiment, Metric, Status, Unit};
 
 use super::tables::{Entry, Matrix, columns, status};
 use crate::Error;
@@ -78,8 +78,10 @@ fn limit(analysis: &Analysis<'_>, backend: &str, key: &str, metric: &Metric) -> 
 }
 
 fn neighbour(analysis: &Analysis<'_>, workload: &str, backend: &str) -> Entry {
-    let slowdown = analysis.cell(Experiment::Isolation, workload, backend, &Metric::NeighbourSlowdown);
-    let Some(cell) = slowdown else { return Entry::default() };
+    let of = |metric: &Metric| analysis.cell(Experiment::Isolation, workload, backend, metric);
+    // Where there is no neighbour's figure, that of the limit says why.
+    let refused = || LIMITS.iter().filter_map(|limit| of(&limit.2)).find(|cell| cell.of.status != Status::Ok);
+    let Some(cell) = of(&Metric::NeighbourSlowdown).or_else(refused) else { return Entry::default() };
     let Some(estimate) = cell.estimate else {
         return Entry { main: status(cell.of.status).to_owned(), ..Entry::default() };
     };

@@ -23,9 +23,10 @@ const MOST_MIB: usize = 1024;
 /// Progress is reported every so many MiB: a hog that is killed has no last words.
 const PROGRESS: usize = 4;
 
-/// Of what it has, a hog writes over this much for every further MiB: more than most caches hold, so that its neighbours
-/// feel it.
+/// Of what it has, a hog writes over this much, and that twice, for every further MiB: it moves much memory, which its
+/// neighbours feel, and lives long enough for them to.
 const REWRITTEN: usize = 16;
+const TIMES: usize = 2;
 
 /// Takes memory MiB by MiB and never gives any back.
 pub fn hog(meter: &Meter) -> Result<(), Stop> {
@@ -45,8 +46,10 @@ pub fn hog(meter: &Meter) -> Result<(), Stop> {
         };
         next.touch(MIB / PAGE);
         taken[have] = Some(next);
-        for mapping in taken[(have + 1).saturating_sub(REWRITTEN)..=have].iter_mut().flatten() {
-            black_box(mapping.as_mut_slice::<u8>()).fill(have as u8);
+        for _ in 0..TIMES {
+            for mapping in taken[(have + 1).saturating_sub(REWRITTEN)..=have].iter_mut().flatten() {
+                black_box(mapping.as_mut_slice::<u8>()).fill(have as u8);
+            }
         }
         if (have + 1) % progress == 0 {
             fact(meter, "touched-mib", format_args!("{}", have + 1))?;

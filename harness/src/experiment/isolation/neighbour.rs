@@ -14,10 +14,6 @@ use crate::trial::{Follower, TrialError, unexpected};
 
 const NAME: &str = "victim";
 const WANTED: &str = "the neighbour's batches";
-const BATCH: &str = "4000000";
-/// The same: how long a batch lasts at least.
-#[cfg(test)]
-pub(super) const BATCH_NS: u64 = 4_000_000;
 /// After something is gone the kernel still cleans up behind it.
 const AFTER: Duration = Duration::from_millis(5);
 
@@ -54,10 +50,14 @@ pub(super) struct Stretches {
 }
 
 impl<'a> Neighbour<'a> {
-    /// Starts one on its own CPU; returns once it measures.
-    pub fn start(rig: &Rig<'a>, backend: &mut dyn Backend, batches: &str) -> Result<Self, TrialError> {
+    /// Starts one on its own CPU, for so many batches of at least so many nanoseconds; returns once it measures.
+    pub fn start(
+        rig: &Rig<'a>,
+        backend: &mut dyn Backend,
+        [batches, batch_ns]: [&str; 2],
+    ) -> Result<Self, TrialError> {
         rig.pin.enter_neighbour().map_err(TrialError::Backend)?;
-        let args = [NAME, "--batches", batches, "--batch-ns", BATCH];
+        let args = [NAME, "--batches", batches, "--batch-ns", batch_ns];
         let (memory_bytes, limits, deadline) = (MEMORY, JobLimits::USUAL, Some(LIMIT));
         let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
         let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
