@@ -237,6 +237,8 @@ pub enum ExperimentName {
     Cpu,
     /// Many idle instances: start latency, memory, several starts at once.
     Density,
+    /// Limits tried by a memory hog, a fork storm and a spinner, beside a measured neighbour.
+    Isolation,
 }
 
 impl From<ExperimentName> for Experiment {
@@ -247,6 +249,7 @@ impl From<ExperimentName> for Experiment {
             ExperimentName::Syscalls => Experiment::Syscalls,
             ExperimentName::Cpu => Experiment::Cpu,
             ExperimentName::Density => Experiment::Density,
+            ExperimentName::Isolation => Experiment::Isolation,
         }
     }
 }

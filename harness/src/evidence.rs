@@ -9,7 +9,7 @@ use results::{Evidence, Journal};
 use workloads::Group;
 use workloads::protocol::Event;
 
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Job, JobLimits};
 use crate::execute::Contestant;
 use crate::experiment::{LAST_WORDS, MIB, Rig, explain};
 use crate::output::note;
@@ -39,7 +39,8 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
 fn ask(rig: &Rig, backend: &mut dyn Backend, workload: &str) -> Result<Vec<(String, String)>, TrialError> {
     const WANTED: &str = "facts";
     let (args, deadline) = (&[workload], Some(LIMIT));
-    let job = Job { args, env: &[], memory_bytes: 32 * MIB, accounted: true, deadline };
+    let (memory_bytes, limits) = (32 * MIB, JobLimits::USUAL);
+    let job = Job { args, env: &[], memory_bytes, limits, accounted: true, deadline };
     let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
     let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
     let ready = follower.ready(&*instance);

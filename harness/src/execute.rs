@@ -83,7 +83,11 @@ impl Executor<'_> {
                 budget: left.mul_f64(plan.share() / shares),
                 total: self.preset.budget,
             };
-            if self.experiment(plan.as_ref(), contestants, &mut clock)? == Course::Interrupted {
+            let course = self.experiment(plan.as_ref(), contestants, &mut clock)?;
+            for evidence in plan.evidence() {
+                self.journal.evidence(&evidence)?;
+            }
+            if course == Course::Interrupted {
                 return Ok(Course::Interrupted);
             }
             started = clock.started;

@@ -13,6 +13,7 @@ pub struct Pin {
     instances: CpuSet,
     harness: CpuSet,
     allowed: CpuSet,
+    neighbour: (Option<usize>, CpuSet),
 }
 
 impl Pin {
@@ -31,13 +32,17 @@ impl Pin {
         if usable.len() > 1 {
             harness.unset(cpu)?;
         }
-        Ok(Self { cpu: Some(cpu), instances, harness, allowed })
+        // The first CPU takes the interrupts, so the last of the others.
+        let other = usable.iter().rfind(|&&other| other != cpu).copied().unwrap_or(cpu);
+        let mut neighbour = CpuSet::new();
+        neighbour.set(other)?;
+        Ok(Self { cpu: Some(cpu), instances, harness, allowed, neighbour: (Some(other), neighbour) })
     }
 
     /// Lets the kernel place everything.
     pub fn none() -> Result<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0)).context("read this process's CPU affinity")?;
-        Ok(Self { cpu: None, instances: allowed, harness: allowed, allowed })
+        Ok(Self { cpu: None, instances: allowed, harness: allowed, allowed, neighbour: (None, allowed) })
     }
 
     /// The CPU of the instances, if they are pinned.
@@ -58,6 +63,17 @@ impl Pin {
     /// The number of those CPUs.
     pub fn cpus(&self) -> usize {
         cpus(&self.allowed).len()
+    }
+
+    /// The CPU of an instance that runs beside another one, if instances are pinned: another CPU than theirs, if there is
+    /// one.
+    pub fn neighbour(&self) -> Option<usize> {
+        self.neighbour.0
+    }
+
+    /// Moves the calling thread to where such a neighbour is started.
+    pub fn enter_neighbour(&self) -> Result<()> {
+        sched_setaffinity(Pid::from_raw(0), &self.neighbour.1).context("pin to the neighbour's CPU")
     }
 
     /// Moves the calling thread out of the instances' way, if there is another CPU.

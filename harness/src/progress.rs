@@ -105,5 +105,6 @@ pub fn name(experiment: Experiment) -> &'static str {
         Experiment::Syscalls => "syscalls",
         Experiment::Cpu => "cpu",
         Experiment::Density => "density",
+        Experiment::Isolation => "isolation",
     }
 }

@@ -62,6 +62,7 @@ fn title(experiment: Experiment) -> String {
         Experiment::Syscalls => "time per operation",
         Experiment::Cpu => "time per operation, or bandwidth",
         Experiment::Density => "many instances at once; median over rounds",
+        Experiment::Isolation => "limits tried, and what a neighbour notices",
     };
     format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
 }
@@ -108,6 +109,7 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
         let label = match experiment {
             _ if by_workload => workload.to_owned(),
             Experiment::Density => format!("{workload} {metric}"),
+            Experiment::Isolation => format!("{workload}: {metric}"),
             _ => metric.to_string(),
         };
         let cells = backends.iter().map(|backend| {

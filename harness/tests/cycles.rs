@@ -13,7 +13,7 @@ use std::fs;
 use std::time::Duration;
 
 use container::now_ns;
-use harness::backend::{self, Backend, Job};
+use harness::backend::{self, Backend, Job, JobLimits};
 use harness::interrupt::Interrupt;
 use harness::scratch::Scratch;
 use harness::trial::Follower;
@@ -59,8 +59,14 @@ fn memory_cgroups() -> String {
 }
 
 fn cycle(backend: &dyn Backend, interrupt: &Interrupt) -> f64 {
-    let job =
-        Job { args: &["noop"], env: &[], memory_bytes: 32 << 20, accounted: false, deadline: Some(LIMIT) };
+    let job = Job {
+        args: &["noop"],
+        env: &[],
+        memory_bytes: 32 << 20,
+        limits: JobLimits::USUAL,
+        accounted: false,
+        deadline: Some(LIMIT),
+    };
     let begun = now_ns();
     let mut instance = backend.start(&job).unwrap();
     let ready = Follower::new(interrupt, LIMIT).ready(&*instance).unwrap();

@@ -21,6 +21,10 @@ pub(crate) fn metric(metric: &Metric) -> String {
         Metric::MemoryInUse => "memory in use by all",
         Metric::StopAllTime => "time to stop all",
         Metric::StartRate => "instances started per second",
+        Metric::PeakMemory => "memory charged at most",
+        Metric::PeakProcesses => "processes at most",
+        Metric::CpuShare => "CPU time over wall time",
+        Metric::NeighbourSlowdown => "slowdown of a neighbour",
     }
     .to_owned()
 }

@@ -8,6 +8,7 @@ mod assembly;
 mod check;
 pub mod claims;
 pub mod compare;
+pub mod evidence;
 pub mod export;
 pub mod history;
 mod journal;

@@ -45,6 +45,14 @@ pub enum Metric {
     StopAllTime,
     /// Instances that became READY per second.
     StartRate,
+    /// The most that the cgroup of a memory hog was charged.
+    PeakMemory,
+    /// The most processes that a fork storm had at once, itself included.
+    PeakProcesses,
+    /// CPU time used over wall time by a program that never waits, under a quota.
+    CpuShare,
+    /// Time per operation of an instance beside another one that tries its limits, over its own time alone.
+    NeighbourSlowdown,
 }
 
 const FIXED: &[(&str, Metric)] = &[
@@ -63,6 +71,10 @@ const FIXED: &[(&str, Metric)] = &[
     ("memory_in_use", Metric::MemoryInUse),
     ("stop_all_time", Metric::StopAllTime),
     ("start_rate", Metric::StartRate),
+    ("peak_memory", Metric::PeakMemory),
+    ("peak_processes", Metric::PeakProcesses),
+    ("cpu_share", Metric::CpuShare),
+    ("neighbour_slowdown", Metric::NeighbourSlowdown),
 ];
 
 const PHASE: &str = "phase_";
@@ -83,17 +95,28 @@ impl Metric {
             | Metric::GuestRam
             | Metric::VmmOverhead
             | Metric::MarginalMemory
-            | Metric::MemoryInUse => Unit::Bytes,
+            | Metric::MemoryInUse
+            | Metric::PeakMemory => Unit::Bytes,
             Metric::Bandwidth => Unit::BytesPerSecond,
-            Metric::UnknownSyscalls => Unit::Count,
+            Metric::UnknownSyscalls | Metric::PeakProcesses => Unit::Count,
             Metric::StartRate => Unit::OpsPerSecond,
+            Metric::CpuShare | Metric::NeighbourSlowdown => Unit::Ratio,
         }
     }
 
     /// Whether it explains another measurement more than it is one: phases are parts of the startup time, the count of
-    /// unknown calls is a fact about the guest, not a cost, and memory in use is what the marginal memory is the slope of.
+    /// unknown calls is a fact about the guest, not a cost, memory in use is what the marginal memory is the slope of, and how
+    /// far a limit let a hog go has no better direction.
     pub fn is_part(&self) -> bool {
-        matches!(self, Metric::Phase(_) | Metric::UnknownSyscalls | Metric::MemoryInUse)
+        matches!(
+            self,
+            Metric::Phase(_)
+                | Metric::UnknownSyscalls
+                | Metric::MemoryInUse
+                | Metric::PeakMemory
+                | Metric::PeakProcesses
+                | Metric::CpuShare
+        )
     }
 
     /// Which direction is an improvement.

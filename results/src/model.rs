@@ -213,6 +213,8 @@ pub enum Experiment {
     Cpu,
     /// Many instances at once: one after another, and several started together.
     Density,
+    /// Whether limits hold, and what a neighbour notices of whoever tries them.
+    Isolation,
 }
 
 impl fmt::Display for Experiment {
@@ -223,6 +225,7 @@ impl fmt::Display for Experiment {
             Experiment::Syscalls => "syscalls",
             Experiment::Cpu => "cpu",
             Experiment::Density => "density",
+            Experiment::Isolation => "isolation",
         })
     }
 }

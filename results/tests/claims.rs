@@ -193,6 +193,23 @@ fn turned_facts_turn_the_verdict() {
 }
 
 #[test]
+fn limits_that_held_support_and_one_that_did_not_refutes() {
+    let mut run = as_said();
+    let mut say = |backend: &str, key: &str, value: &str| {
+        run.evidence.push(Evidence { backend: backend.into(), key: key.into(), value: value.into() });
+    };
+    say("container", "processes", "1");
+    for key in ["limit memory", "limit pids", "limit cpu"] {
+        say("container", key, "held: stopped where it should be");
+        say("microvm-linux", key, "held: stopped where it should be");
+    }
+    assert_eq!((claim(&run, "C4").verdict, claim(&run, "C5").verdict), (Supported, Supported));
+    set_fact(&mut run, "container", "limit pids", "not held: 90 processes of 64");
+    set_fact(&mut run, "microvm-linux", "limit cpu", "n/a: no cgroup");
+    assert_eq!((claim(&run, "C4").verdict, claim(&run, "C5").verdict), (Refuted, Inconclusive));
+}
+
+#[test]
 fn scatter_makes_a_wide_interval_and_no_verdict() {
     let mut truth = AS_SAID;
     truth[4][0] = 8.2;

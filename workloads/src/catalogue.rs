@@ -4,7 +4,7 @@
 
 use crate::{
     meter::Meter,
-    work::{Stop, chase, cpu, identity, memory, processes, startup, syscalls, threads},
+    work::{Stop, chase, cpu, identity, limits, memory, processes, startup, syscalls, threads, victim},
 };
 
 /// One entry of the catalogue.
@@ -14,7 +14,7 @@ pub struct Workload {
     pub name: &'static str,
     /// The experiment it belongs to.
     pub group: Group,
-    /// What its samples are; without meaning for [`Group::Startup`] and [`Group::Evidence`], which have none.
+    /// What its samples are; without meaning for [`Group::Startup`], [`Group::Evidence`] and [`Group::Limits`].
     pub yields: Yields,
     /// What one operation is, in one line.
     pub summary: &'static str,
@@ -33,6 +33,10 @@ pub enum Group {
     Cpu,
     /// Measures nothing; reports facts about the place.
     Evidence,
+    /// Tries how far a limit lets it go.
+    Limits,
+    /// Runs beside another instance and measures what that does to it.
+    Neighbour,
 }
 
 /// What a workload's samples are.
@@ -75,6 +79,10 @@ const fn evidence(
     summary: &'static str,
 ) -> Workload {
     Workload { name, group: Group::Evidence, yields: Yields::TimePerOp, summary, run }
+}
+
+const fn limit(name: &'static str, run: fn(&Meter) -> Result<(), Stop>, summary: &'static str) -> Workload {
+    Workload { name, group: Group::Limits, yields: Yields::TimePerOp, summary, run }
 }
 
 /// All workloads, in the order in which reports show them.
@@ -120,8 +128,22 @@ pub static CATALOGUE: &[Workload] = &[
     evidence(
         "identity",
         identity::identity,
-        "report kernel, boot, host name, process id, privileges: what the agent sees of the place it is in",
+        "report kernel, boot, host name, processes, mounts, network, privileges: what the agent sees of the place it is in",
     ),
+    limit("hog", limits::hog, "take memory MiB by MiB, writing all over it, until stopped or at a ceiling"),
+    limit(
+        "fork-storm",
+        limits::fork_storm,
+        "fork children that wait until no more can be had, go on trying for a while, reap all",
+    ),
+    limit("spin", limits::spin, "burn CPU for a given time of the wall clock"),
+    Workload {
+        name: "victim",
+        group: Group::Neighbour,
+        yields: Yields::TimePerOp,
+        summary: "one page mapped, written, unmapped, then 256 dependent loads from 4 MiB",
+        run: victim::victim,
+    },
 ];
 
 #[cfg(test)]

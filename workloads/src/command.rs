@@ -19,6 +19,10 @@ const USAGE: i32 = 2;
 
 const DEFAULT_BATCHES: u64 = 5;
 const DEFAULT_BATCH_NS: u64 = 1_000_000;
+/// What a hog takes or a storm starts at most unless told otherwise: little.
+const DEFAULT_MOST: u64 = 16;
+/// The largest such ceiling: a gibibyte, a thousand processes.
+const LARGEST_MOST: u64 = 1024;
 const LONGEST_BATCH_NS: u64 = 10_000_000_000;
 
 /// Runs the agent and returns its exit status.
@@ -48,12 +52,13 @@ pub unsafe fn enter(stack: *const usize) -> i32 {
 fn main(out: i32, on_line: bool, stack: &InitialStack) -> i32 {
     let (reported, status) = match Command::parse(|index| stack.argument(index)) {
         Err(wrong) => (events::error(out, format_args!("{wrong}")), USAGE),
-        Ok(Command { workload, batches, batch_ns }) => {
+        Ok(Command { workload, batches, batch_ns, most }) => {
             let meter = Meter {
                 out,
                 on_line,
                 batches: batches as usize,
                 batch_ns,
+                most,
                 vdso: stack.vdso(),
                 executable: stack.executable(),
             };
@@ -74,6 +79,7 @@ struct Command {
     workload: &'static Workload,
     batches: u64,
     batch_ns: u64,
+    most: u64,
 }
 
 impl Command {
@@ -81,13 +87,15 @@ impl Command {
     fn parse(argument: impl Fn(usize) -> Option<&'static [u8]>) -> Result<Self, Wrong> {
         let name = argument(1).ok_or(Wrong::NoName)?;
         let workload = str::from_utf8(name).ok().and_then(catalogue::find).ok_or(Wrong::Name(name))?;
-        let mut command = Self { workload, batches: DEFAULT_BATCHES, batch_ns: DEFAULT_BATCH_NS };
+        let (batches, batch_ns, most) = (DEFAULT_BATCHES, DEFAULT_BATCH_NS, DEFAULT_MOST);
+        let mut command = Self { workload, batches, batch_ns, most };
         let mut index = 2;
         while let Some(option) = argument(index) {
             let value = argument(index + 1);
             match option {
                 b"--batches" => command.batches = number("--batches", value, MAX_BATCHES as u64)?,
                 b"--batch-ns" => command.batch_ns = number("--batch-ns", value, LONGEST_BATCH_NS)?,
+                b"--most" => command.most = number("--most", value, LARGEST_MOST)?,
                 _ => return Err(Wrong::Option(option)),
             }
             index += 2;
@@ -114,10 +122,11 @@ enum Wrong {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoName => f.write_str("usage: workload NAME [--batches N] [--batch-ns NS]"),
+            Self::NoName => f.write_str("usage: workload NAME [--batches N] [--batch-ns NS] [--most N]"),
             Self::Name(name) => write!(f, "unknown workload {}", name.escape_ascii()),
             Self::Option(option) => {
-                write!(f, "unknown option {}; there are --batches N and --batch-ns NS", option.escape_ascii())
+                let option = option.escape_ascii();
+                write!(f, "unknown option {option}; there are --batches N, --batch-ns NS and --most N")
             }
             Self::Value(option, most) => write!(f, "{option} wants a number from 1 to {most}"),
         }

@@ -6,7 +6,7 @@
 //! a difference between two programs. Its command line is
 //!
 //! ```text
-//! workload NAME [--batches N] [--batch-ns NS]
+//! workload NAME [--batches N] [--batch-ns NS] [--most N]
 //! ```
 //!
 //! and it reports on standard output in the lines of [`protocol`]. Its exit status is 0 after a result or a

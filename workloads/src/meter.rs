@@ -43,6 +43,8 @@ pub struct Meter {
     pub batches: usize,
     /// How long a batch should last at least, in nanoseconds.
     pub batch_ns: u64,
+    /// Where a workload that tries limits ends by itself: MiB of a hog, processes of a storm.
+    pub most: u64,
     /// Where the kernel mapped the vDSO, if it did.
     pub vdso: Option<usize>,
     /// The path that the agent was executed by, if the kernel said so.
@@ -141,7 +143,7 @@ mod tests {
     use crate::protocol::{Event, Parser};
 
     fn meter(out: i32, batches: usize, batch_ns: u64) -> Meter {
-        Meter { out, on_line: false, batches, batch_ns, vdso: None, executable: None }
+        Meter { out, on_line: false, batches, batch_ns, most: 1, vdso: None, executable: None }
     }
 
     fn events_of(batches: usize, batch: &mut dyn Batch) -> (Result<(), Stop>, Vec<Event>) {

@@ -18,6 +18,9 @@ pub mod vdso;
 
 use core::{arch::asm, ffi::CStr, fmt};
 
+/// Stands for any child in [`wait`]: -1.
+pub const ANY: usize = usize::MAX;
+
 /// The agent's standard input.
 pub const STDIN: i32 = 0;
 /// The agent's standard output.
@@ -29,6 +32,7 @@ pub const EPERM: i32 = 1;
 pub const ENOENT: i32 = 2;
 pub const EINTR: i32 = 4;
 pub const EAGAIN: i32 = 11;
+pub const ENOMEM: i32 = 12;
 pub const EACCES: i32 = 13;
 pub const EINVAL: i32 = 22;
 pub const ENOSYS: i32 = 38;
@@ -55,6 +59,7 @@ mod number {
     pub const WAIT4: usize = 61;
     pub const GETRUSAGE: usize = 98;
     pub const REBOOT: usize = 169;
+    pub const GETDENTS64: usize = 217;
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
@@ -244,7 +249,29 @@ pub fn fork_exit() -> Result<usize, SysError> {
     Ok(pid)
 }
 
-/// Waits for child `pid` and returns its raw wait status: 0 means that it exited with status 0.
+/// Forks a child that waits until `input` ends, then exits with status 0. It closes `output`, its copy of the other end,
+/// first: so `input` ends when the parent closes its own or dies, whatever it dies of.
+pub fn fork_waiting(input: i32, output: i32) -> Result<usize, SysError> {
+    // SAFETY: the child has its own copy of the memory; it closes a descriptor, waits and exits.
+    let pid = unsafe { call("fork", number::FORK, [0; 6])? };
+    if pid == 0 {
+        let _ = close(output);
+        while read(input, &mut [0]).is_err_and(|error| error.errno == EINTR) {}
+        exit(0);
+    }
+    Ok(pid)
+}
+
+/// Reads directory entries of `fd` into `buffer` (`struct linux_dirent64`) and says how many bytes; 0 is the end.
+pub fn directory_entries(fd: i32, buffer: &mut [u8]) -> Result<usize, SysError> {
+    // SAFETY: the kernel writes at most `len` bytes to a buffer of `len` bytes that is borrowed mutably.
+    unsafe {
+        let arguments = [fd as usize, buffer.as_mut_ptr().addr(), buffer.len(), 0, 0, 0];
+        call("getdents64", number::GETDENTS64, arguments)
+    }
+}
+
+/// Waits for child `pid`, or with [`ANY`] for any of them, and returns its raw wait status: 0 means that it exited with status 0.
 #[inline(always)]
 pub fn wait(pid: usize) -> Result<i32, SysError> {
     let mut status = 0_i32;

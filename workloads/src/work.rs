@@ -7,12 +7,15 @@
 pub mod chase;
 pub mod cpu;
 pub mod identity;
+pub mod limits;
 pub mod memory;
 pub mod processes;
 pub mod sha256;
 pub mod startup;
+pub mod surroundings;
 pub mod syscalls;
 pub mod threads;
+pub mod victim;
 
 use core::fmt;
 

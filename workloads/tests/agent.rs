@@ -257,3 +257,50 @@ fn the_agent_is_a_small_static_elf_that_needs_no_interpreter() {
     assert!(!kinds.contains(&2) && !kinds.contains(&3), "no PT_DYNAMIC, no PT_INTERP: {kinds:?}");
     assert!(!kinds.contains(&7), "no PT_TLS: nobody sets up thread-local storage");
 }
+
+/// The facts of a workload that ended well.
+fn facts(arguments: &[&str]) -> Vec<(String, String)> {
+    let (status, mut events) = events(&mut agent(arguments));
+    assert_eq!((status, events.pop()), (Some(0), Some(Event::Done)), "{arguments:?}: {events:?}");
+    let facts = events.into_iter().filter_map(|event| match event {
+        Event::Fact { key, value } => Some((key, value)),
+        _ => None,
+    });
+    facts.collect()
+}
+
+#[test]
+fn a_hog_that_nobody_stops_ends_at_its_ceiling() {
+    let facts = facts(&["hog", "--most", "9"]);
+    let progress = facts.iter().filter(|(key, _)| key == "touched-mib").map(|(_, value)| value.as_str());
+    assert_eq!(progress.collect::<Vec<_>>(), ["4", "8"]);
+    assert_eq!(facts.last(), Some(&("ceiling-mib".to_owned(), "9".to_owned())));
+}
+
+#[test]
+fn a_hog_that_is_refused_memory_says_how_far_it_came() {
+    let mut limited = Command::new("prlimit");
+    limited.arg("--as=25165824").arg(&*AGENT_FILE).args(["hog", "--most", "64"]);
+    let (status, events) = events(&mut limited);
+    assert_eq!(status, Some(0), "{events:?}");
+    let refused = Event::Fact { key: "refused".into(), value: "mmap failed with errno 12".into() };
+    assert!(events.contains(&refused), "{events:?}");
+}
+
+#[test]
+fn a_storm_stops_at_its_ceiling_and_leaves_no_child() {
+    let facts = facts(&["fork-storm", "--most", "7", "--batch-ns", "1000"]);
+    assert_eq!(facts, [("processes".into(), "8".into()), ("forks-refused".into(), "0".into())]);
+}
+
+#[test]
+fn a_spin_lasts_as_long_as_it_is_told() {
+    let (status, events) = events(&mut agent(&["spin", "--batch-ns", "3000000"]));
+    assert_eq!(status, Some(0));
+    let [Event::Ready, Event::Begin { .. }, Event::Sample { ops, ns }, Event::End { .. }, Event::Done] =
+        events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert!(ops > 0 && ns >= 3_000_000, "{ops} {ns}");
+}

@@ -227,6 +227,37 @@ impl Cgroup {
         read_number(&dir.path.join("cpuacct.usage")).map(|ns| Some(Duration::from_nanos(ns)))
     }
 
+    /// The limit on its memory, in bytes, as the kernel keeps it: rounded to pages, and huge where there is none.
+    ///
+    /// # Errors
+    /// [`Error::NoController`] without the memory controller; [`Error::Io`] if the file cannot be read.
+    pub fn memory_limit(&self) -> Result<u64, Error> {
+        let dir = self.dir("memory").ok_or(Error::NoController("memory"))?;
+        match dir.version {
+            Version::V1 => read_number(&dir.path.join("memory.limit_in_bytes")),
+            Version::V2 => {
+                let path = dir.path.join("memory.max");
+                if read(&path)?.trim() == "max" { Ok(u64::MAX) } else { read_number(&path) }
+            }
+        }
+    }
+
+    /// How many of its processes the kernel has killed because memory ran out; `None` where it does not count them
+    /// (before Linux 4.13).
+    ///
+    /// # Errors
+    /// [`Error::NoController`] without the memory controller; [`Error::Io`] if the file cannot be read.
+    pub fn oom_kills(&self) -> Result<Option<u64>, Error> {
+        let dir = self.dir("memory").ok_or(Error::NoController("memory"))?;
+        let file = if dir.version == Version::V1 { "memory.oom_control" } else { "memory.events" };
+        Ok(field(&read(&dir.path.join(file))?, "oom_kill"))
+    }
+
+    /// How many forks its limit on processes has refused; `None` where nothing counts them.
+    pub fn refused_forks(&self) -> Option<u64> {
+        field(&read(&self.dir("pids")?.path.join("pids.events")).ok()?, "max")
+    }
+
     /// Kills every process inside, again until none is left or a second has passed.
     pub fn kill_all(&self) {
         self.dirs.iter().for_each(|dir| sweep::kill_all(&dir.path));
@@ -368,6 +399,21 @@ mod tests {
         let expected = MemoryUse { current: 60, peak: None, anon: 10, file: 20, kernel: Some(30) };
         assert_eq!(cgroup.memory().unwrap(), expected);
         assert_eq!(cgroup.cpu_usage().unwrap(), Some(Duration::from_micros(5)));
+    }
+
+    #[test]
+    fn what_a_limit_has_done_is_read_from_either_version() {
+        let events = [("pids.events", "max 12\n"), ("memory.limit_in_bytes", "33554432\n")];
+        let v1 = ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+        let (_temp, cgroup) = fake(Version::V1, &[events[0], events[1], v1]);
+        assert_eq!((cgroup.oom_kills().unwrap(), cgroup.refused_forks()), (Some(1), Some(12)));
+        assert_eq!(cgroup.memory_limit().unwrap(), 32 << 20);
+        let v2 = [("memory.events", "low 0\nmax 9\noom 2\noom_kill 2\n"), ("memory.max", "max\n")];
+        let (_temp, cgroup) = fake(Version::V2, &v2);
+        assert_eq!((cgroup.oom_kills().unwrap(), cgroup.refused_forks()), (Some(2), None));
+        assert_eq!(cgroup.memory_limit().unwrap(), u64::MAX);
+        let (_temp, old) = fake(Version::V1, &[("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n")]);
+        assert_eq!(old.oom_kills().unwrap(), None);
     }
 
     #[test]

@@ -100,6 +100,10 @@ impl Backend for Delayed {
         self.backend.joins(experiment)
     }
 
+    fn limited_by(&self) -> &'static str {
+        self.backend.limited_by()
+    }
+
     fn flag(&self) -> Option<&'static str> {
         Some(TEST_DELAY_FLAG)
     }

@@ -84,6 +84,10 @@ impl Backend for LinuxVm {
         Ok(())
     }
 
+    fn limited_by(&self) -> &'static str {
+        "limits of the guest's size and of its VMM's cgroup"
+    }
+
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let ready = self.ready.as_ref().context("the backend was not prepared")?;
         let memory_bytes = job.memory_bytes + KERNEL_ALLOWANCE;

@@ -55,6 +55,10 @@ impl Backend for MicroVm {
         Ok(())
     }
 
+    fn limited_by(&self) -> &'static str {
+        "limits of the guest's size and of its VMM's cgroup"
+    }
+
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let launcher = self.launcher.as_ref().context("the backend was not prepared")?;
         let agent = self.agent.as_ref().context("the backend was not prepared")?;

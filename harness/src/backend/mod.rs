@@ -17,6 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::container::cgroup::Cgroup;
 use anyhow::Result;
 use results::{Experiment, Metric};
 
@@ -34,6 +35,8 @@ pub struct Job<'a> {
     pub env: &'a [(&'a str, &'a str)],
     /// Memory limit: the guest's size, the cgroup's limit.
     pub memory_bytes: u64,
+    /// Its other limits, where it sits in a cgroup.
+    pub limits: JobLimits,
     /// Whether the instance must sit in a cgroup of its own even if the backend needs none, so that
     /// memory and limits are accounted alike. Creating that cgroup is part of [`Backend::start`],
     /// hence never asked for where the start is what is timed.
@@ -41,6 +44,20 @@ pub struct Job<'a> {
     /// How long a virtual machine may live; at its end it says what its console said last. Other
     /// instances have no last words and are killed by whoever waits for them.
     pub deadline: Option<Duration>,
+}
+
+/// What an instance in a cgroup may use beside memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct JobLimits {
+    /// CPU time per time.
+    pub cpu: f64,
+    /// Processes and threads, its own first one included.
+    pub pids: u64,
+}
+
+impl JobLimits {
+    /// What every instance gets, whatever the backend, unless an experiment is about limits.
+    pub const USUAL: Self = Self { cpu: 1.0, pids: 64 };
 }
 
 /// What the command line says about backends.
@@ -78,6 +95,11 @@ pub trait Backend: Send + Sync {
         true
     }
 
+    /// Whose the limits are that hold its instances.
+    fn limited_by(&self) -> &'static str {
+        "limits of its cgroup"
+    }
+
     /// What marks every one of its samples, if anything does.
     fn flag(&self) -> Option<&'static str> {
         None
@@ -94,6 +116,12 @@ pub trait Instance {
 
     /// What it occupies now, in bytes; a metric that this host cannot tell carries the reason.
     fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)>;
+
+    /// The cgroup that it has to itself, if it has one.
+    fn cgroup(&self) -> Option<&Cgroup>;
+
+    /// CPU time that it has used so far, as the host counts it; of a virtual machine, that of its VMM process.
+    fn cpu_time(&self) -> Result<Duration, String>;
 
     /// Asks it to end (closes its standard input), waits, reaps and removes all of it; kills it at
     /// the deadline.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use container::cgroup::{Cgroup, Limits};
 use container::now_ns;
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 use results::Metric;
 
 use super::footprint::Footprint;
@@ -15,7 +17,7 @@ use crate::scratch::CgroupNames;
 
 /// The limits of every instance that sits in a cgroup, whatever the backend.
 pub fn limits(job: &Job) -> Limits {
-    Limits { memory: Some(job.memory_bytes), cpu: Some(1.0), pids: Some(64) }
+    Limits { memory: Some(job.memory_bytes), cpu: Some(job.limits.cpu), pids: Some(job.limits.pids) }
 }
 
 /// A started process or container and its cgroup.
@@ -72,6 +74,14 @@ impl Instance for Native {
         ]
     }
 
+    fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
+    fn cpu_time(&self) -> Result<Duration, String> {
+        cpu_time(self.instance.pid())
+    }
+
     fn stop(&mut self, deadline: Duration) -> Result<Ended> {
         drop(self.instance.stdin.take());
         let exit = match self.instance.wait_timeout(deadline)? {
@@ -90,6 +100,15 @@ impl Instance for Native {
             unknown_syscalls: None,
         })
     }
+}
+
+/// CPU time of all threads of process `pid`, those that have ended included. Its own clock says it without the help of a
+/// cgroup, whose counter v1 keeps in a hierarchy of its own, and to the nanosecond.
+pub fn cpu_time(pid: i32) -> Result<Duration, String> {
+    clock_getcpuclockid(Pid::from_raw(pid))
+        .and_then(|clock| clock.now())
+        .map(Duration::from)
+        .map_err(|errno| format!("the CPU time of process {pid} cannot be read: {errno}"))
 }
 
 /// What a cgroup is charged, in bytes.

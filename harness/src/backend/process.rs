@@ -42,6 +42,10 @@ impl Backend for Process {
         Ok(())
     }
 
+    fn limited_by(&self) -> &'static str {
+        "limits of a cgroup that bench made for it: a bare process has none of its own"
+    }
+
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let agent = self.agent.as_ref().context("the backend was not prepared")?;
         let cgroup = self.cgroups.as_ref().and_then(|names| accounting_cgroup(names, job));

@@ -9,7 +9,7 @@ use microvm::{Exit, Outcome, Report};
 use results::Metric;
 
 use super::footprint::{Footprint, Split};
-use super::native::charged;
+use super::native::{charged, cpu_time};
 use super::{Ended, Instance};
 
 /// Room for the VMM and for KVM's page tables beside the guest's memory, in bytes.
@@ -73,6 +73,14 @@ impl Instance for Vm {
             (Metric::GuestRam, split.as_ref().map(|s| s.inside).map_err(Clone::clone)),
             (Metric::VmmOverhead, split.map(|s| s.uss_outside)),
         ]
+    }
+
+    fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
+    fn cpu_time(&self) -> Result<Duration, String> {
+        cpu_time(self.instance.pid())
     }
 
     fn stop(&mut self, deadline: Duration) -> Result<Ended> {

@@ -11,7 +11,7 @@ use workloads::{Group, Workload};
 
 use super::host_memory::{available, come_to_rest, in_use};
 use super::{Finding, MIB, Observation, Plan, Rig, explain, of_group};
-use crate::backend::{Backend, Instance, Job};
+use crate::backend::{Backend, Instance, Job, JobLimits};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -75,7 +75,8 @@ impl Memory {
         accounted: bool,
     ) -> Result<Box<dyn Instance>, TrialError> {
         let (args, memory_bytes) = (&[workload.name], self.memory_bytes());
-        let job = Job { args, env: &[], memory_bytes, accounted, deadline: None };
+        let limits = JobLimits::USUAL;
+        let job = Job { args, env: &[], memory_bytes, limits, accounted, deadline: None };
         let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
         let ready = Follower::new(rig.interrupt, LIMIT).ready(&*instance);
         explain(ready, &mut *instance)?;

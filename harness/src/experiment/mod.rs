@@ -2,13 +2,14 @@
 
 pub mod density;
 mod host_memory;
+mod isolation;
 mod memory;
 mod startup;
 mod throughput;
 
 use std::time::{Duration, Instant};
 
-use results::{Experiment, Metric};
+use results::{Evidence, Experiment, Metric};
 use workloads::{Group, Workload};
 
 use crate::backend::{Backend, Instance};
@@ -123,6 +124,11 @@ pub trait Plan {
     fn warm_up(&self, rig: &Rig, backend: &mut dyn Backend, workload: &Workload) -> Result<(), TrialError> {
         self.trial(rig, backend, workload).map(|_| ())
     }
+
+    /// What its trials have shown beside numbers, once they are over.
+    fn evidence(&self) -> Vec<Evidence> {
+        Vec::new()
+    }
 }
 
 /// The plan of an experiment.
@@ -133,12 +139,19 @@ pub fn plan(experiment: Experiment) -> Box<dyn Plan> {
         Experiment::Syscalls => Box::new(throughput::SYSCALLS),
         Experiment::Cpu => Box::new(throughput::CPU),
         Experiment::Density => Box::new(density::Density),
+        Experiment::Isolation => Box::new(isolation::Isolation::default()),
     }
 }
 
 /// Every experiment, in the order in which `bench all` runs them.
-pub const ALL: [Experiment; 5] =
-    [Experiment::Startup, Experiment::Memory, Experiment::Syscalls, Experiment::Cpu, Experiment::Density];
+pub const ALL: [Experiment; 6] = [
+    Experiment::Startup,
+    Experiment::Memory,
+    Experiment::Syscalls,
+    Experiment::Cpu,
+    Experiment::Density,
+    Experiment::Isolation,
+];
 
 fn of_group(group: Group) -> Vec<&'static Workload> {
     workloads::CATALOGUE.iter().filter(|workload| workload.group == group).collect()

@@ -8,7 +8,7 @@ use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::{Finding, LAST_WORDS, MIB, Observation, Plan, Rig, of_group};
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Job, JobLimits};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -52,6 +52,7 @@ impl Plan for Startup {
             args: &[workload.name],
             env: &[],
             memory_bytes: self.memory_bytes(),
+            limits: JobLimits::USUAL,
             accounted: false,
             deadline: Some(LIMIT),
         };

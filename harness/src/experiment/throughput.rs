@@ -9,7 +9,7 @@ use workloads::protocol::Event;
 use workloads::{Group, Workload, Yields};
 
 use super::{Finding, LAST_WORDS, MIB, Observation, Plan, Rig, of_group};
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Job, JobLimits};
 use crate::trial::{Follower, TrialError, unexpected};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -84,7 +84,8 @@ impl Plan for Throughput {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let args = [workload.name, ARGS[0], ARGS[1], ARGS[2], ARGS[3]];
         let deadline = Some(LIMIT);
-        let job = Job { args: &args, env: &[], memory_bytes: self.memory_bytes, accounted: true, deadline };
+        let (memory_bytes, limits) = (self.memory_bytes, JobLimits::USUAL);
+        let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
         let watch = rig.watch();
         let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
 

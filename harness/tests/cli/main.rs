@@ -14,6 +14,7 @@ mod compare;
 mod density;
 mod export;
 mod history;
+mod isolation;
 mod kernel;
 mod kernel_fetch;
 #[path = "../kernels/mod.rs"]

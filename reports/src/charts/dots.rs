@@ -27,11 +27,20 @@ pub(super) fn rows<'r>(
     experiment: Experiment,
     value: impl Fn(&Cell<'r>) -> Option<Estimate>,
 ) -> Vec<Row> {
+    rows_of(analysis, experiment, &[Metric::TimePerOp, Metric::Bandwidth], value)
+}
+
+/// The same of other metrics: of each workload and backend, the first that was measured.
+pub(super) fn rows_of<'r>(
+    analysis: &Analysis<'r>,
+    experiment: Experiment,
+    metrics: &[Metric],
+    value: impl Fn(&Cell<'r>) -> Option<Estimate>,
+) -> Vec<Row> {
     let backends: Vec<_> = analysis.backends().take(MOST_BACKENDS).collect();
     let row = |workload: &str| {
         let (mut dots, mut missing) = (Vec::new(), Vec::new());
         for (place, backend) in &backends {
-            let metrics = [Metric::TimePerOp, Metric::Bandwidth];
             let mut cells = metrics
                 .iter()
                 .filter_map(|metric| analysis.cell(experiment, workload, &backend.name, metric));

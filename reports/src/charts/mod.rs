@@ -12,6 +12,7 @@ mod frame;
 mod lanes;
 mod marginal;
 mod memory;
+mod neighbour;
 mod phases;
 mod stack;
 mod startup;
@@ -78,7 +79,7 @@ pub(crate) struct Other {
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 9] = [
+pub(crate) const CATALOGUE: [Plot; 10] = [
     startup::PLOT,
     phases::PLOT,
     memory::PLOT,
@@ -88,6 +89,7 @@ pub(crate) const CATALOGUE: [Plot; 9] = [
     density_start::PLOT,
     density_memory::PLOT,
     density_size::PLOT,
+    neighbour::PLOT,
 ];
 
 /// What a picture from an emulated machine says.

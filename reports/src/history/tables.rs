@@ -153,6 +153,7 @@ pub(super) fn sections(
         (Experiment::Syscalls, "System calls"),
         (Experiment::Cpu, "Computation and memory system"),
         (Experiment::Density, "Many instances"),
+        (Experiment::Isolation, "Isolation: limits and neighbours"),
     ];
     let (mut sections, mut left) = (Vec::new(), MOST_ROWS);
     for (experiment, title) in names {

@@ -9,6 +9,7 @@ mod density;
 mod headline;
 mod history_table;
 mod host;
+mod isolation;
 mod kernels;
 mod raw;
 mod script;

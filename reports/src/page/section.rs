@@ -44,6 +44,7 @@ pub(super) fn sections(analysis: &Analysis<'_>) -> Result<Vec<Section>, Error> {
         (Experiment::Syscalls, "system-calls", "System calls"),
         (Experiment::Cpu, "computation", "CPU work"),
         (Experiment::Density, "density", "Many instances"),
+        (Experiment::Isolation, "isolation", "Isolation: limits and neighbours"),
     ];
     plan.into_iter().map(|(of, id, title)| section(analysis, of, id, title)).collect()
 }

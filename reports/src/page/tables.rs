@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use results::evidence::is_of_limits;
 use results::stats::Estimate;
 use results::{Experiment, Metric, Status, Unit};
 
@@ -103,6 +104,7 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
         Experiment::Syscalls => &[("Every system call in full", true, |_| true)],
         Experiment::Cpu => &[("Every workload in full", true, |_| true)],
         Experiment::Density => density::TABLES,
+        Experiment::Isolation => &[("Every figure of the limits", true, |_| true)],
     };
     let mut tables = Vec::new();
     for (caption, folded, wanted) in plan {
@@ -167,6 +169,7 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
     let caption = match of {
         Experiment::Startup | Experiment::Memory => return Ok(None),
         Experiment::Density => return density::latencies(analysis),
+        Experiment::Isolation => return super::isolation::limits(analysis),
         Experiment::Syscalls => {
             "Median time per call, and how many times the bare process’s that is (coloured where the 95 % interval excludes 1)"
         }
@@ -207,11 +210,12 @@ pub(super) fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, 
 
 /// What was seen from inside, key by key; `None` if nothing was.
 pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error> {
-    let facts = &analysis.run.evidence;
+    // What came of trying limits has a table of its own.
+    let facts = || analysis.run.evidence.iter().filter(|fact| !is_of_limits(&fact.key));
     let mut known = HashSet::new();
-    let keys: Vec<&str> = facts.iter().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
+    let keys: Vec<&str> = facts().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
     let seen: HashMap<(&str, &str), &str> =
-        facts.iter().map(|fact| ((&*fact.key, &*fact.backend), &*fact.value)).collect();
+        facts().map(|fact| ((&*fact.key, &*fact.backend), &*fact.value)).collect();
     if keys.is_empty() {
         return Ok(None);
     }

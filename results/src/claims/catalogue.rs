@@ -6,7 +6,7 @@ use super::facts::{FactWanted, KernelWanted};
 use super::measure::{Family, Measure};
 use super::rule::{RatioWanted, Rule};
 use super::{Claim, Part, Role};
-use crate::{Experiment, Metric};
+use crate::{Experiment, Metric, evidence};
 
 const PROCESS: &str = "process";
 const CONTAINER: &str = "container";
@@ -70,6 +70,10 @@ const fn kernel(name: &'static str, role: Role, of: &'static str, wanted: Kernel
 
 const fn beyond(name: &'static str, takes: &'static str) -> Part {
     Part { name, role: Role::Deciding, rule: Rule::Beyond { takes } }
+}
+
+const fn held(name: &'static str, of: &'static str, key: &'static str) -> Part {
+    Part { name, role: Role::Deciding, rule: Rule::Fact { of, key, wanted: FactWanted::Held } }
 }
 
 /// Every claim, in the order of the article.
@@ -139,18 +143,21 @@ pub static CLAIMS: &[Claim] = &[
                 role: Role::Deciding,
                 rule: Rule::Fact { of: CONTAINER, key: "pid", wanted: FactWanted::Is("1") },
             },
-            beyond("visible processes", "the experiment isolation: how many processes the program sees"),
-            beyond(
-                "limits",
-                "the experiment isolation: a memory hog, a fork storm and a busy loop against the limits",
-            ),
+            Part {
+                name: "visible processes",
+                role: Role::Deciding,
+                rule: Rule::Fact { of: CONTAINER, key: "processes", wanted: FactWanted::Is("1") },
+            },
+            held("memory limit", CONTAINER, evidence::LIMIT_MEMORY),
+            held("process limit", CONTAINER, evidence::LIMIT_PIDS),
+            held("CPU quota", CONTAINER, evidence::LIMIT_CPU),
         ],
     },
     Claim {
         id: "C5",
         says: "A hypervisor isolates at the level of the hardware: each virtual machine has CPUs, disk and network of its own.",
-        hypothesis: "A guest sees only the memory and CPUs that it was given, and a guest that wants more memory hurts only \
-                     itself.",
+        hypothesis: "A guest sees only the memory that it was given, a guest that wants more hurts only itself, and its share \
+                     of the CPU can be held.",
         parts: &[
             Part {
                 name: "memory of its own",
@@ -161,11 +168,8 @@ pub static CLAIMS: &[Claim] = &[
                     wanted: FactWanted::LessThanIn(PROCESS),
                 },
             },
-            beyond("CPUs of its own", "the experiment isolation: how many CPUs the guest sees"),
-            beyond(
-                "out of memory",
-                "the experiment isolation: a memory hog in the guest, and what its neighbours notice",
-            ),
+            held("out of memory, Linux VM", LINUX_VM, evidence::LIMIT_MEMORY),
+            held("CPU quota, Linux VM", LINUX_VM, evidence::LIMIT_CPU),
         ],
     },
     Claim {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Verdict;
 use super::ratio::ran;
 use super::rule::Finding;
+use crate::evidence::HELD;
 use crate::{Evidence, Run};
 
 /// Random at every boot, so that it decides by itself.
@@ -47,6 +48,8 @@ pub enum FactWanted {
     Is(&'static str),
     /// A number below that of this backend.
     LessThanIn(&'static str),
+    /// That a limit held whenever it was tried, as the experiment `isolation` says it ([`HELD`]).
+    Held,
 }
 
 impl fmt::Display for FactWanted {
@@ -55,6 +58,9 @@ impl fmt::Display for FactWanted {
             FactWanted::Is(value) => write!(f, "supported if it is {value}, refuted if it is anything else"),
             FactWanted::LessThanIn(backend) => {
                 write!(f, "supported if it is less than in {backend}, refuted if it is not")
+            }
+            FactWanted::Held => {
+                f.write_str("supported if it held in every trial, refuted if it did not in one")
             }
         }
     }
@@ -143,7 +149,7 @@ fn is_younger(a: (usize, &str), b: (usize, &str)) -> bool {
 /// Judges by one fact.
 pub(super) fn fact(run: &Run, of: &str, key: &str, wanted: &FactWanted) -> Finding {
     let asked: &[&str] = match wanted {
-        FactWanted::Is(_) => &[of],
+        FactWanted::Is(_) | FactWanted::Held => &[of],
         FactWanted::LessThanIn(other) => &[of, other],
     };
     if let Some(why) = asked.iter().find_map(|backend| ran(run, backend).err()) {
@@ -163,6 +169,7 @@ pub(super) fn fact(run: &Run, of: &str, key: &str, wanted: &FactWanted) -> Findi
     };
     let holds = match wanted {
         FactWanted::Is(expected) => values == [*expected],
+        FactWanted::Held => values.iter().all(|value| value.starts_with(HELD)),
         FactWanted::LessThanIn(_) => {
             let numbers: Result<Vec<u64>, _> = values.iter().map(|value| value.parse()).collect();
             let Ok(numbers) = numbers else {

@@ -40,7 +40,7 @@ fn chase(meter: &Meter, bytes: usize) -> Result<(), Stop> {
 }
 
 /// Links all lines into one cycle.
-fn link(words: &mut [u32]) {
+pub fn link(words: &mut [u32]) {
     let lines = words.len() / WORDS;
     let mut random = XorShift::new();
     for line in 0..lines {
@@ -52,7 +52,7 @@ fn link(words: &mut [u32]) {
 }
 
 /// Takes `steps` steps from `at`. The bounds check is predicted and off the critical path, which is the load.
-fn follow(words: &[u32], mut at: u32, steps: u64) -> u32 {
+pub fn follow(words: &[u32], mut at: u32, steps: u64) -> u32 {
     for _ in 0..steps {
         at = words[at as usize];
     }

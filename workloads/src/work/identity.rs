@@ -9,7 +9,7 @@ use core::{
     fmt::{self, Display},
 };
 
-use super::Stop;
+use super::{Stop, surroundings};
 use crate::{
     events,
     meter::Meter,
@@ -38,6 +38,10 @@ pub fn identity(meter: &Meter) -> Result<(), Stop> {
     let machine = identity::sysinfo();
     fact(out, "memory-bytes", from(machine.as_ref().map(|machine| machine.memory_bytes).map_err(|e| *e)))?;
     fact(out, "tasks", from(machine.map(|machine| machine.tasks)))?;
+    fact(out, "processes", surroundings::processes())?;
+    fact(out, "mounts", surroundings::mounts())?;
+    fact(out, "network-interfaces", surroundings::interfaces())?;
+    fact(out, "uid-map", surroundings::uid_map())?;
     Ok(events::line(out, format_args!("{}", events::DONE))?)
 }
 

@@ -15,7 +15,7 @@ use results::{Experiment, Metric, Status};
 use workloads::{Group, Workload};
 
 use super::{Finding, MIB, Plan, Rig, of_group};
-use crate::backend::{Backend, Instance, Job};
+use crate::backend::{Backend, Instance, Job, JobLimits};
 use crate::trial::TrialError;
 
 use bounds::Descriptors;
@@ -99,7 +99,14 @@ pub struct Density;
 impl Density {
     fn job<'a>(&self, args: &'a [&'a str]) -> Job<'a> {
         // No accounting cgroup: its own memory would be counted as the instance's, and its making as the start.
-        Job { args, env: &[], memory_bytes: self.memory_bytes(), accounted: false, deadline: None }
+        Job {
+            args,
+            env: &[],
+            memory_bytes: self.memory_bytes(),
+            accounted: false,
+            deadline: None,
+            limits: JobLimits::USUAL,
+        }
     }
 }
 
