@@ -2,6 +2,7 @@
 
 mod dense;
 mod support;
+mod tried;
 
 use reports::{Error, Picture, Size, Theme, chart, charts, names, png, render_in};
 use resvg::usvg::{Group, Node, Options, Tree};
@@ -16,7 +17,7 @@ fn dark() -> Picture {
 
 /// A run with something to show in every chart.
 fn everything() -> results::Run {
-    dense::with_density(support::run(8))
+    tried::with_limits(dense::with_density(support::run(8)))
 }
 
 /// The smallest height of a chart that is so wide.

@@ -15,6 +15,11 @@ use crate::{
     },
 };
 
+/// No scheduler that shares a CPU between a few programs lets one wait so long.
+const PAUSE_NS: u64 = 20_000_000;
+/// A few periods of a quota, which are 100 ms by default.
+const LONGEST_SEARCH_NS: u64 = 300_000_000;
+
 const MIB: usize = 1 << 20;
 
 /// The largest ceiling of [`hog`], in MiB: what fits its books.
@@ -90,14 +95,13 @@ pub fn fork_storm(meter: &Meter) -> Result<(), Stop> {
 
 /// Computes until `--batch-ns` have passed; an operation is a thousand pseudo-random numbers.
 pub fn spin(meter: &Meter) -> Result<(), Stop> {
-    let begun = now()?;
-    events::line(meter.out, format_args!("{BEGIN} {begun}"))?;
     let mut random = XorShift::new();
+    let mut work = || (0..1000).for_each(|_| _ = black_box(random.next()));
+    let begun = after_a_pause(&mut work)?;
+    events::line(meter.out, format_args!("{BEGIN} {begun}"))?;
     let mut ops = 0_u64;
     let ns = loop {
-        for _ in 0..1000 {
-            black_box(random.next());
-        }
+        work();
         ops += 1;
         let ns = now()?.saturating_sub(begun);
         if ns >= meter.batch_ns {
@@ -107,6 +111,24 @@ pub fn spin(meter: &Meter) -> Result<(), Stop> {
     events::line(meter.out, format_args!("{SAMPLE} {ops} {ns}"))?;
     events::line(meter.out, format_args!("{END} {}", begun + ns))?;
     done(meter)
+}
+
+/// Works until it was made to pause, and returns when it went on; or gives up waiting for that.
+///
+/// A quota is given out by periods, and what runs out of it pauses to the end of one (sched-bwc.rst). Begun anywhere else,
+/// some whole periods could hold one share more than they have beginnings.
+fn after_a_pause(work: &mut impl FnMut()) -> Result<u64, SysError> {
+    let begun = now()?;
+    let mut last = begun;
+    while last.saturating_sub(begun) < LONGEST_SEARCH_NS {
+        work();
+        let here = now()?;
+        if here.saturating_sub(last) >= PAUSE_NS {
+            return Ok(here);
+        }
+        last = here;
+    }
+    Ok(last)
 }
 
 fn fact(meter: &Meter, key: &str, value: core::fmt::Arguments<'_>) -> Result<(), SysError> {
