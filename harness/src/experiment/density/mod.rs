@@ -1,5 +1,5 @@
-//! Density: many idle instances of one backend at a time. They are started one after another ([`serial`]), several at
-//! once ([`parallel`]), and with more and more memory ([`sizes`]).
+//! Density: many idle instances of one backend at a time. They are started one after another (`serial`), several at
+//! once (`parallel`), and with more and more memory (`sizes`).
 //!
 //! A trial is a *round*: all of this on one backend, which has the machine to itself meanwhile. Samples carry the number of
 //! their instance within the round (`results::series`).
