@@ -106,5 +106,7 @@ pub fn name(experiment: Experiment) -> &'static str {
         Experiment::Cpu => "cpu",
         Experiment::Density => "density",
         Experiment::Isolation => "isolation",
+        Experiment::Ladder => "ladder",
+        Experiment::Exec => "exec",
     }
 }

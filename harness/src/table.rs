@@ -63,6 +63,8 @@ fn title(experiment: Experiment) -> String {
         Experiment::Cpu => "time per operation, or bandwidth",
         Experiment::Density => "many instances at once; median over rounds",
         Experiment::Isolation => "limits tried, and what a neighbour notices",
+        Experiment::Ladder => "one mechanism after another from a bare process on",
+        Experiment::Exec => "the program from the start call to its exit",
     };
     format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
 }

@@ -25,6 +25,7 @@ pub(crate) fn metric(metric: &Metric) -> String {
         Metric::PeakProcesses => "processes at most",
         Metric::CpuShare => "CPU time over wall time",
         Metric::NeighbourSlowdown => "slowdown of a neighbour",
+        Metric::WallTime => "from the start call to the exit",
     }
     .to_owned()
 }

@@ -53,6 +53,8 @@ pub enum Metric {
     CpuShare,
     /// Time per operation of an instance beside another one that tries its limits, over its own time alone.
     NeighbourSlowdown,
+    /// From the call that starts an instance to its exit having been reaped.
+    WallTime,
 }
 
 const FIXED: &[(&str, Metric)] = &[
@@ -75,6 +77,7 @@ const FIXED: &[(&str, Metric)] = &[
     ("peak_processes", Metric::PeakProcesses),
     ("cpu_share", Metric::CpuShare),
     ("neighbour_slowdown", Metric::NeighbourSlowdown),
+    ("wall_time", Metric::WallTime),
 ];
 
 const PHASE: &str = "phase_";
@@ -88,7 +91,8 @@ impl Metric {
             | Metric::TeardownTime
             | Metric::CpuTime
             | Metric::TimePerOp
-            | Metric::StopAllTime => Unit::Nanoseconds,
+            | Metric::StopAllTime
+            | Metric::WallTime => Unit::Nanoseconds,
             Metric::MemoryCurrent
             | Metric::Pss
             | Metric::Uss

@@ -215,6 +215,10 @@ pub enum Experiment {
     Density,
     /// Whether limits hold, and what a neighbour notices of whoever tries them.
     Isolation,
+    /// What each mechanism of isolation adds, one after another from a bare process on.
+    Ladder,
+    /// The user's own program, from its start to its end.
+    Exec,
 }
 
 impl fmt::Display for Experiment {
@@ -226,6 +230,8 @@ impl fmt::Display for Experiment {
             Experiment::Cpu => "cpu",
             Experiment::Density => "density",
             Experiment::Isolation => "isolation",
+            Experiment::Ladder => "ladder",
+            Experiment::Exec => "exec",
         })
     }
 }

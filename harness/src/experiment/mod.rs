@@ -140,6 +140,8 @@ pub fn plan(experiment: Experiment) -> Box<dyn Plan> {
         Experiment::Cpu => Box::new(throughput::CPU),
         Experiment::Density => Box::new(density::Density),
         Experiment::Isolation => Box::new(isolation::Isolation::default()),
+        Experiment::Ladder => todo!("contract"),
+        Experiment::Exec => todo!("contract"),
     }
 }
 

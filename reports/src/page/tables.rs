@@ -105,6 +105,8 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
         Experiment::Cpu => &[("Every workload in full", true, |_| true)],
         Experiment::Density => density::TABLES,
         Experiment::Isolation => &[("Every figure of the limits", true, |_| true)],
+        Experiment::Ladder => &[("Every rung in full", true, |_| true)],
+        Experiment::Exec => &[("The program in full", false, |_| true)],
     };
     let mut tables = Vec::new();
     for (caption, folded, wanted) in plan {
@@ -167,7 +169,7 @@ fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
 /// Workloads against backends, for the experiments that have many workloads.
 pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<Matrix>, Error> {
     let caption = match of {
-        Experiment::Startup | Experiment::Memory => return Ok(None),
+        Experiment::Startup | Experiment::Memory | Experiment::Ladder | Experiment::Exec => return Ok(None),
         Experiment::Density => return density::latencies(analysis),
         Experiment::Isolation => return super::isolation::limits(analysis),
         Experiment::Syscalls => {
