@@ -13,6 +13,7 @@ pub mod export;
 pub mod history;
 mod journal;
 mod key;
+pub mod ladder;
 mod layout;
 mod load;
 mod metric;
