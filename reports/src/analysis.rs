@@ -8,6 +8,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
 
+use results::ladder::{self, Agreement, Step, is_rung};
 use results::stats::{Estimate, bootstrap_median, paired_ratio};
 use results::{Backend, BackendStatus, Experiment, Measurement, Metric, Run};
 
@@ -26,6 +27,8 @@ pub struct Analysis<'r> {
     pub run: &'r Run,
     /// What others published, to be drawn beside it.
     pub published: Option<&'r Published>,
+    /// How long starts take rung by rung, if the run climbed the ladder.
+    pub ladder: Option<Ladder>,
     cells: Vec<Cell<'r>>,
     index: HashMap<Key<'r>, usize>,
     seats: Vec<usize>,
@@ -43,6 +46,27 @@ pub struct Cell<'r> {
     pub ratio: Option<Estimate>,
     /// Samples that something disturbed.
     pub flagged: usize,
+}
+
+/// The starts of the ladder.
+pub struct Ladder {
+    /// Every rung, from the ground up.
+    pub steps: Vec<Step>,
+    /// Whether the steps add up to the container; else why that cannot be told.
+    pub agreement: Result<Agreement, String>,
+}
+
+impl Ladder {
+    /// `None` if no rung above the bare process was measured.
+    fn of(run: &Run) -> Option<Self> {
+        let starts = |m: &&Measurement| m.experiment == Experiment::Ladder && m.metric == Metric::StartupTime;
+        let workload = &run.measurements.iter().find(starts)?.workload;
+        let (metric, seed) = (Metric::StartupTime, run.config.seed);
+        let steps = ladder::steps(run, workload, &metric, seed);
+        steps.iter().skip(1).find(|step| step.found.is_ok())?;
+        let agreement = ladder::agreement(run, &steps, workload, &metric, seed);
+        Some(Ladder { steps, agreement })
+    }
 }
 
 /// Maps measurements in their order, on all CPUs.
@@ -87,7 +111,7 @@ impl<'r> Analysis<'r> {
         });
         let cells = cells.collect();
         let seats = palette::seats(run.backends.iter().map(|backend| &*backend.name));
-        Analysis { run, published: None, cells, index, seats }
+        Analysis { run, published: None, ladder: Ladder::of(run), cells, index, seats }
     }
 
     /// One measurement.
@@ -116,14 +140,25 @@ impl<'r> Analysis<'r> {
         self.cells(of).map(|cell| &*cell.of.workload).filter(|workload| seen.insert(*workload)).collect()
     }
 
-    /// The backends that ran, each with its seat, which decides its colour and shape.
+    /// The backends that ran, each with its seat, which decides its colour and shape; without those that are nothing but
+    /// rungs of the ladder.
     pub fn backends(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
         self.asked_for().filter(|(_, backend)| backend.status == BackendStatus::Ok)
     }
 
     /// The same with those that could not run.
     pub fn asked_for(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
+        self.seated().filter(|(_, backend)| !is_rung(&backend.name))
+    }
+
+    /// Every backend, rungs too.
+    fn seated(&self) -> impl Iterator<Item = (usize, &'r Backend)> {
         self.seats.iter().copied().zip(&self.run.backends)
+    }
+
+    /// The seat of a backend, if it is part of the run.
+    pub fn seat(&self, name: &str) -> Option<usize> {
+        self.seated().find(|(_, backend)| backend.name == name).map(|(seat, _)| seat)
     }
 
     /// What was published of, each with a seat of [`palette::PUBLISHED`].

@@ -152,6 +152,7 @@ impl Canvas<'_> {
             Shape::Triangle => &[(0.0, -1.15), (1.15, 0.9), (-1.15, 0.9)],
             Shape::Diamond => &[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)],
             Shape::Wedge => &[(0.0, 1.15), (1.15, -0.9), (-1.15, -0.9)],
+            Shape::Bar => &[(-0.45, -1.2), (0.45, -1.2), (0.45, 1.2), (-0.45, 1.2)],
         };
         let points: Vec<_> = corners.iter().map(|(dx, dy)| fine((x + dx * r, y + dy * r))).collect();
         drawn(self.area.draw(&Polygon::new(points, style)))

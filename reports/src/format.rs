@@ -64,6 +64,12 @@ pub fn quantity(value: f64, unit: Unit) -> String {
     join(number(value / size), suffix)
 }
 
+/// A difference: `+92.3 µs`, `−1.50 KiB`.
+pub fn signed(value: f64, unit: Unit) -> String {
+    let sign = if value < 0.0 { '−' } else { '+' };
+    format!("{sign}{}", quantity(value.abs(), unit))
+}
+
 /// An interval with one unit for both ends: `1.01–1.05 ms`, and `-108 to 58.6 KiB` where a dash would be taken for a minus.
 pub fn interval(low: f64, high: f64, unit: Unit) -> String {
     let (size, suffix) = step(low.abs().max(high.abs()), unit);
@@ -132,6 +138,12 @@ mod tests {
         assert_eq!(quantity(1536.0, Unit::Bytes), "1.50\u{a0}KiB");
         assert_eq!(quantity(12.0, Unit::Count), "12");
         assert_eq!(quantity(2.0512, Unit::Ratio), "2.05\u{a0}×");
+    }
+
+    #[test]
+    fn a_difference_has_a_sign() {
+        assert_eq!(signed(92_300.0, Unit::Nanoseconds), "+92.3\u{a0}µs");
+        assert_eq!(signed(-1536.0, Unit::Bytes), "−1.50\u{a0}KiB");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! two roles share a light colour, else the style sheet could not tell them apart.
 
 use plotters::style::RGBColor;
+use results::ladder::is_rung;
 
 /// What a mark on a chart stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub enum Shape {
     Diamond,
     /// ▼
     Wedge,
+    /// ▮
+    Bar,
 }
 
 /// Five shapes against six colours: thirty backends before a pair repeats.
@@ -74,7 +77,7 @@ const SHAPES: [Shape; 5] = [Shape::Circle, Shape::Square, Shape::Triangle, Shape
 
 /// The shape of the backend in this seat.
 pub fn shape(seat: usize) -> Shape {
-    SHAPES[seat % SHAPES.len()]
+    if seat == RUNG { Shape::Bar } else { SHAPES[seat % SHAPES.len()] }
 }
 
 /// Whose seat, hence colour and shape, is always the same, so that charts of two runs can be laid side by side.
@@ -83,12 +86,17 @@ const RESERVED: [&str; 4] = ["process", "container", "microvm", "microvm-linux"]
 /// Seats from here on are of data that others published: grey, for it was not measured here, and told apart by shape.
 pub const PUBLISHED: usize = 1000;
 
-/// Gives each backend a seat of its own: those of [`RESERVED`] theirs, the others the next free ones in their order.
+/// The seat of everything that is nothing but a rung of the ladder: grey, and its name tells which.
+pub const RUNG: usize = PUBLISHED - 1;
+
+/// Gives each backend a seat of its own: those of [`RESERVED`] theirs, the others the next free ones in their order. Rungs of
+/// the ladder share one.
 pub fn seats<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
     let mut next = RESERVED.len();
     let mut taken = [false; RESERVED.len()];
     let seat = |name: &str| match RESERVED.iter().position(|reserved| *reserved == name) {
         Some(seat) if !std::mem::replace(&mut taken[seat], true) => seat,
+        _ if is_rung(name) => RUNG,
         _ => {
             next += 1;
             next - 1
@@ -104,7 +112,7 @@ impl Ink {
             Ink::Muted => MUTED,
             Ink::Grid => GRID,
             Ink::Paper => PAPER,
-            Ink::Backend(seat) if seat >= PUBLISHED => MUTED,
+            Ink::Backend(seat) if seat >= RUNG => MUTED,
             Ink::Backend(seat) => BACKENDS[seat % BACKENDS.len()],
         }
     }
@@ -178,6 +186,7 @@ mod tests {
         assert_eq!(seated(&RESERVED), [0, 1, 2, 3]);
         assert_eq!(seated(&["microvm-linux", "runc", "process", "crun"]), [3, 4, 0, 5]);
         assert_eq!(seated(&["process", "process"]), [0, 4], "a damaged file's twins are told apart");
+        assert_eq!(seated(&["chroot", "rung-pid", "rung-net", "runc"]), [4, RUNG, RUNG, 5]);
     }
 
     /// What the colour-blind see: Machado, Oliveira and Fernandes (2009), table 1, severity 1.0, on linear light.

@@ -35,6 +35,7 @@ pub(crate) fn measurement(experiment: Experiment, workload: &str, of: &Metric) -
     match (experiment, of) {
         (Experiment::Startup | Experiment::Memory, of) => metric(of),
         (_, Metric::TimePerOp | Metric::Bandwidth) => workload.to_owned(),
+        (Experiment::Ladder, of) => metric(of),
         (_, of) => format!("{workload}, {}", metric(of)),
     }
 }

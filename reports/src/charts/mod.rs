@@ -9,6 +9,8 @@ mod density_size;
 mod density_start;
 mod dots;
 mod frame;
+mod ladder;
+mod ladder_costs;
 mod lanes;
 mod marginal;
 mod memory;
@@ -18,6 +20,7 @@ mod stack;
 mod startup;
 mod syscalls;
 mod trend;
+mod waterfall;
 
 pub(crate) use cpu::slowdown;
 pub(crate) use frame::{Area, Frame, Use};
@@ -79,13 +82,15 @@ pub(crate) struct Other {
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 10] = [
+pub(crate) const CATALOGUE: [Plot; 12] = [
     startup::PLOT,
     phases::PLOT,
     memory::PLOT,
     marginal::PLOT,
     syscalls::PLOT,
     cpu::PLOT,
+    ladder::PLOT,
+    ladder_costs::PLOT,
     density_start::PLOT,
     density_memory::PLOT,
     density_size::PLOT,

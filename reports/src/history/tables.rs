@@ -154,6 +154,8 @@ pub(super) fn sections(
         (Experiment::Cpu, "Computation and memory system"),
         (Experiment::Density, "Many instances"),
         (Experiment::Isolation, "Isolation: limits and neighbours"),
+        (Experiment::Ladder, "The ladder"),
+        (Experiment::Exec, "Own programs"),
     ];
     let (mut sections, mut left) = (Vec::new(), MOST_ROWS);
     for (experiment, title) in names {

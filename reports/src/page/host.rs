@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use results::ladder::is_rung;
 use results::{BackendStatus, Run, RunState, Unit};
 
 use super::kernels;
@@ -99,7 +100,8 @@ pub(super) fn versions(run: &Run) -> Vec<Fact> {
 /// Who was compared, in one line.
 pub(super) fn compared(run: &Run) -> String {
     let of = |ok: bool| -> Vec<&str> {
-        let backends = run.backends.iter().filter(|of| (of.status == BackendStatus::Ok) == ok);
+        let backends = run.backends.iter().filter(|of| !is_rung(&of.name));
+        let backends = backends.filter(|of| (of.status == BackendStatus::Ok) == ok);
         backends.map(|of| &*of.name).collect()
     };
     let (ran, missing) = (of(true), of(false));

@@ -43,6 +43,7 @@ pub(super) fn sections(analysis: &Analysis<'_>) -> Result<Vec<Section>, Error> {
         (Experiment::Memory, "memory-use", "Memory"),
         (Experiment::Syscalls, "system-calls", "System calls"),
         (Experiment::Cpu, "computation", "CPU work"),
+        (Experiment::Ladder, "ladder", "The ladder"),
         (Experiment::Density, "density", "Many instances"),
         (Experiment::Isolation, "isolation", "Isolation: limits and neighbours"),
     ];

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use results::evidence::is_of_limits;
+use results::ladder::is_rung;
 use results::stats::Estimate;
 use results::{Experiment, Metric, Status, Unit};
 
@@ -161,9 +162,8 @@ fn differs(ratio: &Estimate) -> bool {
     ratio.n >= FEWEST && (ratio.low > 1.0 || ratio.high < 1.0)
 }
 
-fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
-    let found = analysis.asked_for().find(|(_, of)| of.name == backend);
-    found.map_or(Ok(String::new()), |(seat, _)| mark(seat))
+pub(super) fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
+    analysis.seat(backend).map_or(Ok(String::new()), mark)
 }
 
 /// Workloads against backends, for the experiments that have many workloads.
@@ -212,8 +212,9 @@ pub(super) fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, 
 
 /// What was seen from inside, key by key; `None` if nothing was.
 pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error> {
-    // What came of trying limits has a table of its own.
-    let facts = || analysis.run.evidence.iter().filter(|fact| !is_of_limits(&fact.key));
+    // What came of trying limits has a table of its own, and a rung is no place that anybody would be in.
+    let facts = analysis.run.evidence.iter();
+    let facts = || facts.clone().filter(|fact| !is_of_limits(&fact.key) && !is_rung(&fact.backend));
     let mut known = HashSet::new();
     let keys: Vec<&str> = facts().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
     let seen: HashMap<(&str, &str), &str> =

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use results::compare::{Difference, differences};
+use results::ladder::is_rung;
 use results::{BackendStatus, Experiment, Run, RunState, Status};
 
 use crate::analysis::{Analysis, Cell};
@@ -37,7 +38,7 @@ impl<'r> Lineup<'r> {
         });
         let mut known = HashSet::new();
         let names = runs.iter().flat_map(|run| &run.backends).map(|backend| &*backend.name);
-        let names: Vec<&str> = names.filter(|name| known.insert(*name)).collect();
+        let names: Vec<&str> = names.filter(|name| !is_rung(name) && known.insert(*name)).collect();
         let seats = palette::seats(names.iter().copied());
         Lineup { entries: entries.collect(), backends: seats.into_iter().zip(names).collect() }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use results::ladder::is_rung;
 use results::{BackendStatus, Run, RunState, Unit};
 
 use super::lineup::{Entry, Lineup};
@@ -43,7 +44,7 @@ const FIELDS: [Field; 14] = [
         RunState::Interrupted => "interrupted".to_owned(),
     }),
     ("backends that ran", None, |run| {
-        let ran = run.backends.iter().filter(|backend| backend.status == BackendStatus::Ok);
+        let ran = run.backends.iter().filter(|of| of.status == BackendStatus::Ok && !is_rung(&of.name));
         ran.map(|backend| &*backend.name).collect::<Vec<_>>().join(", ")
     }),
 ];
