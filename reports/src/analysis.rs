@@ -134,6 +134,16 @@ impl<'r> Analysis<'r> {
         self.cells.iter().filter(move |cell| cell.of.experiment == of)
     }
 
+    /// Whether an experiment has any sample.
+    pub fn has(&self, of: Experiment) -> bool {
+        self.cells(of).any(|cell| cell.estimate.is_some())
+    }
+
+    /// Whether nothing else was measured.
+    pub fn only(&self, of: Experiment) -> bool {
+        !self.cells.is_empty() && self.cells.iter().all(|cell| cell.of.experiment == of)
+    }
+
     /// The workloads of an experiment, in the order they were first run.
     pub fn workloads(&self, of: Experiment) -> Vec<&'r str> {
         let mut seen = HashSet::new();

@@ -59,14 +59,19 @@ pub(super) fn rows_of<'r>(
 
 /// Why there is no dot.
 fn gap(backend: &str, status: Status, reason: Option<&str>) -> String {
-    let word = match status {
-        Status::Ok => return String::new(),
+    let word = word(status);
+    let reason = reason.map(|reason| format!(", {}", shorten(reason, 24))).unwrap_or_default();
+    format!("{}: {word}{reason}", shorten(backend, LONGEST_NAME))
+}
+
+/// A status in a word.
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "no sample",
         Status::NotApplicable => "n/a",
         Status::Unavailable => "unavailable",
         Status::Failed => "failed",
-    };
-    let reason = reason.map(|reason| format!(", {}", shorten(reason, 24))).unwrap_or_default();
-    format!("{}: {word}{reason}", shorten(backend, LONGEST_NAME))
+    }
 }
 
 /// Makes an axis that holds values between two pixels.

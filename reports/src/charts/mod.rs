@@ -16,6 +16,7 @@ mod marginal;
 mod memory;
 mod neighbour;
 mod phases;
+mod program;
 mod stack;
 mod startup;
 mod syscalls;
@@ -82,7 +83,7 @@ pub(crate) struct Other {
 }
 
 /// All charts, in the order of the page.
-pub(crate) const CATALOGUE: [Plot; 12] = [
+pub(crate) const CATALOGUE: [Plot; 13] = [
     startup::PLOT,
     phases::PLOT,
     memory::PLOT,
@@ -95,6 +96,7 @@ pub(crate) const CATALOGUE: [Plot; 12] = [
     density_memory::PLOT,
     density_size::PLOT,
     neighbour::PLOT,
+    program::PLOT,
 ];
 
 /// What a picture from an emulated machine says.

@@ -8,6 +8,7 @@ use results::{Backend, BackendStatus, Experiment, Metric, Unit};
 
 use super::headline::{memory_metric, slowdowns};
 use super::mark;
+use super::tables::status;
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE, Cell};
 use crate::format::quantity;
@@ -38,25 +39,17 @@ const CALL: &str = "getpid";
 
 /// One card a backend, also for those that could not run.
 pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
-    let call = call(analysis);
-    let (metric, _) = memory_metric(analysis);
+    let figures_of: &dyn Fn(&str) -> Vec<Figure> = if analysis.only(Experiment::Exec) {
+        &|name| of_program(analysis, name)
+    } else {
+        &|name| of_instances(analysis, name)
+    };
     let card = |(seat, backend): (usize, &Backend)| {
         let name = &*backend.name;
-        let memory = match metric {
-            Metric::MarginalMemory => "one more idle instance",
-            Metric::MemoryCurrent => "charged to an idle instance",
-            _ => "an idle instance (PSS)",
-        };
-        let timed = call.and_then(|call| analysis.cell(Experiment::Syscalls, call, name, &Metric::TimePerOp));
-        let figures = vec![
-            figure("to start", analysis.startup(name)),
-            figure(memory, analysis.first(Experiment::Memory, name, &metric)),
-            figure(&call.map_or("a system call".to_owned(), |call| format!("a {call} call")), timed),
-        ];
-        let lines = lines(analysis, name);
+        let (figures, lines) = (figures_of(name), lines(analysis, name));
         let nothing = lines.is_empty() && figures.iter().all(|figure| figure.value.is_empty());
         let missing = match backend.status {
-            BackendStatus::Ok => nothing.then(|| "not measured".to_owned()),
+            BackendStatus::Ok => nothing.then(|| why_nothing(analysis, name)),
             BackendStatus::Unavailable => Some(because("unavailable", backend)),
             BackendStatus::Failed => Some(because("failed", backend)),
         };
@@ -65,13 +58,53 @@ pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
     analysis.asked_for().map(card).collect()
 }
 
+/// What instances cost; of a run that did nothing but climb the ladder, there.
+fn of_instances(analysis: &Analysis<'_>, name: &str) -> Vec<Figure> {
+    let at = |of| if analysis.only(Experiment::Ladder) { Experiment::Ladder } else { of };
+    let (metric, _) = match at(Experiment::Memory) {
+        Experiment::Ladder => (Metric::MarginalMemory, ""),
+        _ => memory_metric(analysis),
+    };
+    let memory = match metric {
+        Metric::MarginalMemory => "one more idle instance",
+        Metric::MemoryCurrent => "charged to an idle instance",
+        _ => "an idle instance (PSS)",
+    };
+    let calls = at(Experiment::Syscalls);
+    let call = call(analysis, calls);
+    let timed = call.and_then(|call| analysis.cell(calls, call, name, &Metric::TimePerOp));
+    let startup = analysis.first(at(Experiment::Startup), name, &Metric::StartupTime);
+    vec![
+        figure("to start", startup),
+        figure(memory, analysis.first(at(Experiment::Memory), name, &metric)),
+        figure(&call.map_or("a system call".to_owned(), |call| format!("a {call} call")), timed),
+    ]
+}
+
+/// What the user's own program costs, in a run of nothing else.
+fn of_program(analysis: &Analysis<'_>, name: &str) -> Vec<Figure> {
+    let of = |label, metric| figure(label, analysis.first(Experiment::Exec, name, &metric));
+    vec![
+        of("from start to exit", Metric::WallTime),
+        of("CPU time, whole life", Metric::CpuTime),
+        of("memory at most", Metric::PeakMemory),
+    ]
+}
+
+/// Why a backend that ran has no figure.
+fn why_nothing(analysis: &Analysis<'_>, name: &str) -> String {
+    let mut cells = analysis.cells(Experiment::Exec).filter(|cell| cell.of.backend == name);
+    let told = cells.find_map(|cell| Some((status(cell.of.status), cell.of.reason.as_ref()?)));
+    told.map_or("not measured".to_owned(), |(status, reason)| format!("{status}: {reason}"))
+}
+
 /// The system call of the cards: [`CALL`], else the first that was measured.
-fn call<'r>(analysis: &Analysis<'r>) -> Option<&'r str> {
+fn call<'r>(analysis: &Analysis<'r>, of: Experiment) -> Option<&'r str> {
     let timed = |call: &&str| {
-        let mut cells = analysis.cells(Experiment::Syscalls).filter(|cell| cell.of.workload == *call);
+        let mut cells = analysis.cells(of).filter(|cell| cell.of.workload == *call);
         cells.any(|cell| cell.estimate.is_some() && cell.of.metric == Metric::TimePerOp)
     };
-    let calls: Vec<&str> = analysis.workloads(Experiment::Syscalls).into_iter().filter(timed).collect();
+    let calls: Vec<&str> = analysis.workloads(of).into_iter().filter(timed).collect();
     calls.iter().find(|call| **call == CALL).or(calls.first()).copied()
 }
 

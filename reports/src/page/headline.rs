@@ -6,7 +6,7 @@
 use results::stats::{Estimate, median};
 use results::{Experiment, Metric, Unit};
 
-use super::density;
+use super::{density, ladder};
 use crate::analysis::{Analysis, Cell};
 use crate::charts::slowdown;
 use crate::format::{FEWEST, interval, number, quantity};
@@ -63,6 +63,7 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
     };
     let (metric, words) = memory_metric(analysis);
     let (at_once, rates) = density::rates_at(analysis).unwrap_or_default();
+    let program = format!("From start to exit of {}, ", analysis.workloads(Experiment::Exec).join(", "));
     let groups = [
         ("On this machine ", each(&|backend| measured(analysis.startup(backend)?, " starts in "))),
         ("An idle ", each(&|backend| measured(analysis.first(Experiment::Memory, backend, &metric)?, words))),
@@ -75,12 +76,18 @@ pub(super) fn sentences(analysis: &Analysis<'_>) -> Vec<Vec<Span>> {
             each(&|backend| spread(analysis, Experiment::Cpu, backend)),
         ),
         (&*rates, each(&|backend| density::rate(analysis, at_once, backend))),
+        (
+            &*program,
+            each(&|backend| {
+                measured(analysis.first(Experiment::Exec, backend, &Metric::WallTime)?, " takes ")
+            }),
+        ),
     ];
     let sentence = |(head, clauses): (&str, Vec<Vec<Span>>)| {
         let first = (!clauses.is_empty()).then(|| plain(head))?;
         Some([first].into_iter().chain(list(clauses)).chain([plain(".")]).collect())
     };
-    groups.into_iter().filter_map(sentence).collect()
+    groups.into_iter().filter_map(sentence).chain(ladder::sentence(analysis)).collect()
 }
 
 /// `container starts in 1.02 ms (2.05 × a bare process, …)`.

@@ -3,8 +3,10 @@
 //! Invariant: a number stands only where this run has it; everything else is `not measured`, with the reason if there is
 //! one.
 
+use results::ladder::RUNG_PREFIX;
 use results::{BackendStatus, Unit};
 
+use super::ladder;
 use super::systems::{SYSTEMS, Stand};
 use crate::analysis::Analysis;
 use crate::canvas::shorten;
@@ -49,9 +51,11 @@ fn told(analysis: &Analysis<'_>, stand: Stand) -> (String, Found) {
             (format!("{word} {}", names.join(", ")), of_backends(analysis, names))
         }
         Stand::Step(step, of) => {
-            let here = of.and_then(|of| {
+            let whole = || {
+                let of = of?;
                 Some(format!("not apart; in {of}, which starts in {}", started(analysis, of)?))
-            });
+            };
+            let here = ladder::adds(analysis, &format!("{RUNG_PREFIX}{step}")).or_else(whole);
             (format!("step {step} of the ladder"), here.ok_or(None))
         }
         Stand::OtherKernel(same) => {

@@ -145,6 +145,11 @@ pub(super) fn command(run: &Run) -> String {
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         words.splice(end..end, ["--seed".to_owned(), run.config.seed.to_string()]);
     }
+    quoted(&words)
+}
+
+/// Words as a shell takes them.
+pub(super) fn quoted(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./,:@%".contains(c);
     let quoted = words.iter().map(|word| {
         if !word.is_empty() && word.chars().all(plain) {

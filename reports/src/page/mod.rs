@@ -11,14 +11,17 @@ mod history_table;
 mod host;
 mod isolation;
 mod kernels;
+mod ladder;
+mod program;
 mod raw;
 mod script;
 mod section;
+mod sheet;
 mod systems;
 mod tables;
 
 use askama::Template;
-use results::{BackendStatus, Run, RunState};
+use results::{BackendStatus, Experiment, Run, RunState};
 
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE};
@@ -43,6 +46,10 @@ pub fn html(run: &Run) -> Result<String, Error> {
 pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
     let run = analysis.run;
     let (medians, medians_left_out) = raw::medians(analysis);
+    // Who measured nothing but a program wants to see that first.
+    let (program, sections) = section::sections(analysis)?
+        .into_iter()
+        .partition(|section| section.of == Experiment::Exec && analysis.only(section.of));
     let page = Page {
         run,
         baseline: BASELINE,
@@ -57,7 +64,8 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         compared: host::compared(run),
         cards: cards::cards(analysis)?,
         single: host::single(run),
-        sections: section::sections(analysis)?,
+        program,
+        sections,
         systems: history_table::lines(analysis),
         claims: claims::claims(analysis),
         backends: backends(analysis)?,
@@ -91,6 +99,8 @@ struct Page<'r> {
     cards: Vec<Card>,
     single: bool,
     claims: Claims,
+    /// What stands before the claims.
+    program: Vec<Section>,
     sections: Vec<Section>,
     systems: Vec<Line>,
     backends: Vec<BackendRow<'r>>,

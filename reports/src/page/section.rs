@@ -2,15 +2,20 @@
 
 use results::Experiment;
 
+use super::sheet::Sheet;
 use super::tables::{self, Gap, Matrix, Table};
+use super::{ladder, program};
 use crate::Error;
 use crate::analysis::Analysis;
 use crate::charts::{CATALOGUE, Plot, Use};
 
 /// One experiment.
 pub(super) struct Section {
+    pub of: Experiment,
     pub id: &'static str,
     pub title: &'static str,
+    /// What is said first, and a table of its own kind.
+    pub sheet: Option<Sheet>,
     pub figures: Vec<Figure>,
     pub matrix: Option<Matrix>,
     pub tables: Vec<Table>,
@@ -46,6 +51,7 @@ pub(super) fn sections(analysis: &Analysis<'_>) -> Result<Vec<Section>, Error> {
         (Experiment::Ladder, "ladder", "The ladder"),
         (Experiment::Density, "density", "Many instances"),
         (Experiment::Isolation, "isolation", "Isolation: limits and neighbours"),
+        (Experiment::Exec, "own-program", "Your own program"),
     ];
     plan.into_iter().map(|(of, id, title)| section(analysis, of, id, title)).collect()
 }
@@ -63,7 +69,7 @@ fn section(
             figures.push(Figure { name: plot.name, views });
         }
     }
-    let nothing = if analysis.cells(of).any(|cell| cell.estimate.is_some()) {
+    let nothing = if analysis.has(of) {
         None
     } else if analysis.run.config.experiments.contains(&of) {
         Some("This run asked for it, but holds no sample of it.")
@@ -71,8 +77,14 @@ fn section(
         Some("Not part of this run.")
     };
     Ok(Section {
+        of,
         id,
         title,
+        sheet: match of {
+            Experiment::Ladder => ladder::sheet(analysis)?,
+            Experiment::Exec => program::sheet(analysis)?,
+            _ => None,
+        },
         figures,
         matrix: tables::matrix(analysis, of)?,
         tables: tables::tables(analysis, of)?,

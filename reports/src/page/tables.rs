@@ -7,7 +7,7 @@ use results::ladder::is_rung;
 use results::stats::Estimate;
 use results::{Experiment, Metric, Status, Unit};
 
-use super::{density, mark};
+use super::{density, ladder, mark, program};
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE, Cell};
 use crate::format::{FEWEST, interval, quantity};
@@ -53,7 +53,7 @@ impl Value {
 }
 
 /// A number as a script reads it, exact enough to sort by.
-fn key(value: f64) -> String {
+pub(super) fn key(value: f64) -> String {
     format!("{value:.4e}")
 }
 
@@ -107,7 +107,7 @@ pub(super) fn tables(analysis: &Analysis<'_>, of: Experiment) -> Result<Vec<Tabl
         Experiment::Density => density::TABLES,
         Experiment::Isolation => &[("Every figure of the limits", true, |_| true)],
         Experiment::Ladder => &[("Every rung in full", true, |_| true)],
-        Experiment::Exec => &[("The program in full", false, |_| true)],
+        Experiment::Exec => &[("Every figure of the program", true, |_| true)],
     };
     let mut tables = Vec::new();
     for (caption, folded, wanted) in plan {
@@ -159,7 +159,12 @@ fn range(of: &Estimate, unit: Unit) -> String {
 
 /// Whether a ratio's interval excludes 1, which that of a few pairs does too often to mean much.
 fn differs(ratio: &Estimate) -> bool {
-    ratio.n >= FEWEST && (ratio.low > 1.0 || ratio.high < 1.0)
+    differs_from(ratio, 1.0)
+}
+
+/// The same of another value than 1.
+pub(super) fn differs_from(of: &Estimate, value: f64) -> bool {
+    of.n >= FEWEST && (of.low > value || of.high < value)
 }
 
 pub(super) fn mark_of(analysis: &Analysis<'_>, backend: &str) -> Result<String, Error> {
@@ -266,5 +271,10 @@ pub(super) fn gaps(analysis: &Analysis<'_>, of: Experiment) -> Vec<Gap> {
         status: if cell.of.status == Status::Ok { "remark" } else { status(cell.of.status) },
         reason: cell.of.reason.clone().unwrap_or_else(|| "no reason was recorded".to_owned()),
     };
-    missing.map(gap).collect()
+    let unseen = match of {
+        Experiment::Ladder => ladder::gaps(analysis),
+        Experiment::Exec => program::gaps(analysis),
+        _ => Vec::new(),
+    };
+    missing.map(gap).chain(unseen).collect()
 }

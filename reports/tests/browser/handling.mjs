@@ -1,6 +1,6 @@
 // What a reader does with a page: switch drawings, sort tables, or read it with scripts off.
 
-const SECTIONS = ["claims", "startup", "memory-use", "system-calls", "computation", "evidence", "history", "disturbances", "method",
+const SECTIONS = ["claims", "startup", "memory-use", "system-calls", "computation", "ladder", "own-program", "evidence", "history", "disturbances", "method",
   "reproduce", "raw"];
 
 /** The page as text and pictures; returns what is missing. */
