@@ -4,6 +4,7 @@
 //! Needs node, Chromium (`$CHROMIUM`, else `/usr/bin/chromium`) and `npm ci --prefix reports/tests/browser`. Without them it
 //! says so and passes, or fails if `BENCH_NO_SKIP` is set.
 
+mod climbed;
 mod many;
 mod support;
 
@@ -96,6 +97,8 @@ fn runs() -> Vec<(&'static str, Run)> {
         ("one-sample", support::run(1)),
         ("nothing", support::run(0)),
         ("hostile", hostile()),
+        ("ladder", climbed::with_program(climbed::with_ladder(support::run(24)))),
+        ("program", climbed::program_alone(support::run(24))),
     ]
 }
 

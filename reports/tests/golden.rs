@@ -2,6 +2,8 @@
 //!
 //! To regenerate: `UPDATE_GOLDEN=1 cargo test -p reports --test golden`.
 
+#[expect(dead_code, reason = "what is climbed serves several tests")]
+mod climbed;
 mod hosts;
 mod many;
 mod support;
@@ -36,6 +38,18 @@ fn charts_look_as_they_did() {
 #[test]
 fn the_page_reads_as_it_did() {
     matches_golden("report.html", &html(&support::run(24)).unwrap());
+}
+
+#[test]
+fn the_page_of_a_ladder_and_a_program_reads_as_it_did() {
+    let mut run = climbed::with_program(climbed::with_ladder(support::run(24)));
+    // The others are in the page above.
+    run.measurements.retain(|m| m.experiment >= Experiment::Ladder);
+    run.config.experiments = vec![Experiment::Ladder, Experiment::Exec];
+    matches_golden("ladder.html", &html(&run).unwrap());
+    for chart in charts(&run).unwrap() {
+        matches_golden(&format!("{}.svg", chart.name), &chart.svg);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a chart alone promises to who puts it into an article: the size and the colours that were asked for, nothing cut off.
 
+#[expect(dead_code, reason = "what is climbed serves several tests")]
+mod climbed;
 mod dense;
 mod support;
 mod tried;
@@ -17,7 +19,7 @@ fn dark() -> Picture {
 
 /// A run with something to show in every chart.
 fn everything() -> results::Run {
-    tried::with_limits(dense::with_density(support::run(8)))
+    climbed::with_program(climbed::with_ladder(tried::with_limits(dense::with_density(support::run(8)))))
 }
 
 /// The smallest height of a chart that is so wide.
@@ -160,7 +162,7 @@ fn a_chart_that_does_not_exist_or_has_nothing_to_show_is_an_error_that_says_what
 }
 
 /// What these show, they read from names of workloads and backends, which are spoilt here.
-const UNREADABLE: [&str; 2] = ["cpu", "density-size"];
+const UNREADABLE: [&str; 4] = ["cpu", "density-size", "ladder-startup", "ladder-costs"];
 
 #[test]
 fn hostile_names_are_escaped_and_stay_within_the_smallest_picture() {

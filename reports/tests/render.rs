@@ -131,7 +131,7 @@ fn an_experiment_that_was_not_run_is_named_as_such() {
     run.measurements.retain(|m| m.experiment == results::Experiment::Startup);
     run.config.experiments.truncate(1);
     let page = html(&run).unwrap();
-    assert_eq!(page.matches("Not measured. Not part of this run.").count(), 5);
+    assert_eq!(page.matches("Not measured. Not part of this run.").count(), 7);
 }
 
 #[test]
