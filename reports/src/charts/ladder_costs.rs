@@ -9,7 +9,7 @@ use results::{Experiment, Metric, Unit};
 
 use super::{Frame, LONGEST_NAME, Plot, grid};
 use crate::Error;
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, BASELINE};
 use crate::axis::{Axis, Spread};
 use crate::canvas::{Align, Canvas, Font, fit, shorten};
 use crate::format::told;
@@ -48,6 +48,8 @@ struct Panel {
     title: String,
     unit: Unit,
     values: Vec<Option<Estimate>>,
+    /// The bare process’s, if it was measured.
+    ground: Option<f64>,
 }
 
 impl Panel {
@@ -116,6 +118,7 @@ fn data(analysis: &Analysis<'_>) -> (Vec<Row>, Vec<Panel>) {
             _ => shorten(workload, LONGEST_NAME),
         },
         unit: metric.unit(),
+        ground: of(workload, metric, BASELINE).map(|of| of.median),
         values: measured.iter().map(|(backend, _)| of(workload, metric, backend)).collect(),
     });
     let panels = panels.filter(|panel| Axis::fitting(panel.ends(), (0.0, 1.0)).is_some()).collect();
@@ -139,9 +142,8 @@ fn draw_panel(
     let title = fit(&format!("{}{log}", panel.title), Font::NAME, right - from);
     canvas.text(&title, (from, top + 10.0), Font::NAME, Align::Start)?;
     let y = |number: usize| above + (number as f64 + 0.5) * row;
-    // The first line is the bare process, if it was measured at all.
-    if let Some(ground) = panel.values.first().copied().flatten() {
-        let x = axis.pixel(ground.median);
+    if let Some(ground) = panel.ground {
+        let x = axis.pixel(ground);
         canvas.line(&[(x, above), (x, bottom)], Ink::Muted, 1.0)?;
     }
     for (number, ((seat, name), value)) in rows.iter().zip(&panel.values).enumerate() {

@@ -86,6 +86,8 @@ const NAME: f64 = 18.0;
 const MARK: f64 = 17.0;
 const AXIS: f64 = 44.0;
 const GAP: f64 = 18.0;
+/// Room for a label of the axis.
+const TICK: f64 = 80.0;
 /// Between a bar and its figures, and between these.
 const SPACE: f64 = 8.0;
 
@@ -171,7 +173,6 @@ fn longest(panel: &[&Bar]) -> f64 {
 struct Layout {
     narrow: bool,
     unit: Unit,
-    ticks: usize,
     /// Room for names, left of the bars.
     names: f64,
     /// Room for figures, right of them.
@@ -189,7 +190,7 @@ impl Layout {
             let names = widest(&|bar| MARK + Font::BODY.width(&bar.name) + SPACE);
             (names.min(190.0), widest(&|bar| figures_width(bar, unit)) + SPACE + 2.0)
         };
-        Layout { narrow, unit, ticks: frame.ticks(if narrow { 9 } else { 6 }), names, figures }
+        Layout { narrow, unit, names, figures }
     }
 
     fn row(&self, more: f64) -> f64 {
@@ -211,7 +212,7 @@ impl Layout {
         let (left, right) = (area.left + self.names, area.right - self.figures);
         let Some(axis) = Axis::from_zero([longest(panel)], (left, right)) else { return Ok(()) };
         let bottom = area.top + panel.len() as f64 * self.row(more);
-        let ticks = axis.ticks(self.ticks, self.unit);
+        let ticks = axis.ticks(((right - left) / TICK) as usize, self.unit);
         // On a narrow screen zero's label would be cut off at the edge.
         let ticks = if self.narrow { ticks.get(1..).unwrap_or_default() } else { &ticks };
         grid(canvas, &axis, ticks, self.unit, (area.top, bottom))?;
