@@ -1,5 +1,7 @@
 //! A root of layers: what an instance writes, where that goes, and that it goes away.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop right there")]
+
 #[expect(dead_code, reason = "every test binary uses a part of it")]
 mod common;
 
