@@ -8,12 +8,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use container::cgroup::{Cgroup, Limits};
-use container::{Instance, Rootfs, Spec, Stdio};
+use container::{Instance, Layers, Root, Rootfs, Spec, Stdio};
 
 const USAGE: &str = "\
 usage: run [OPTIONS] PROGRAM [ARGS]
   --process         no isolation at all
   --chroot          a mere chroot
+  --overlay         a writable root of layers
   --no-seccomp      no system-call filter
   --no-caps-drop    keep the capabilities
   --memory MIB      memory limit
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<u8, Error> {
     let mut args = std::env::args_os().skip(1).peekable();
-    let (mut process, mut chroot, mut quiet) = (false, false, false);
+    let (mut process, mut chroot, mut overlay, mut quiet) = (false, false, false, false);
     let (mut seccomp, mut drop_capabilities) = (true, true);
     let mut limits = Limits::default();
     while let Some(option) = args.next_if(|arg| arg.to_string_lossy().starts_with("--")) {
@@ -45,6 +46,7 @@ fn run() -> Result<u8, Error> {
         match &*option {
             "--process" => process = true,
             "--chroot" => chroot = true,
+            "--overlay" => overlay = true,
             "--quiet" => quiet = true,
             "--no-seccomp" => seccomp = false,
             "--no-caps-drop" => drop_capabilities = false,
@@ -66,7 +68,11 @@ fn run() -> Result<u8, Error> {
         (_, true) => Spec::chroot(&rootfs),
         _ => {
             let full = Spec::container(&rootfs);
-            Spec { drop_capabilities, seccomp: full.seccomp.clone().filter(|_| seccomp), ..full }
+            let root = match overlay {
+                true => Root::Overlay(Layers::prepare(&dir.0.join("layers"), &name, &bytes)?),
+                false => full.root.clone(),
+            };
+            Spec { root, drop_capabilities, seccomp: full.seccomp.clone().filter(|_| seccomp), ..full }
         }
     };
     spec = Spec { stdin: Stdio::Inherit, stdout: Stdio::Inherit, ..spec.args(args) };

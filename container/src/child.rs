@@ -8,18 +8,26 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{chdir, chroot, pivot_root, sethostname, setsid};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::unistd::{chdir, chroot, mkdir, pivot_root, sethostname, setsid};
 use seccompiler::sock_filter;
 
+use crate::layers;
 use crate::phase::{Failure, Report, Step};
+use crate::rootfs::DeviceBinds;
 use crate::sys::{self, SignalMask};
 
 /// Tmpfs pages count against the instance's memory limit; this bounds one that has none.
 const TMP_OPTIONS: &CStr = c"mode=1777,size=64m";
+/// Likewise, for what an instance writes to an overlaid root.
+const UPPER_OPTIONS: &CStr = c"mode=755,size=64m";
+
+const NONE: Option<&CStr> = None;
 
 /// Exit status of a child that did not get to the exec; the reason is in its [`Report`].
 const SETUP_FAILED: i32 = 127;
@@ -61,8 +69,15 @@ pub(crate) enum RootPlan {
     Chroot(CString),
     Pivot {
         dir: CString,
-        /// Host paths to bind and where, relative to the root; empty if the rootfs has nodes of its own.
-        binds: &'static [(&'static CStr, &'static CStr)],
+        /// Empty if the rootfs has nodes of its own.
+        binds: DeviceBinds,
+    },
+    Overlay {
+        /// Where the layers are.
+        dir: CString,
+        options: &'static CStr,
+        /// As above.
+        binds: DeviceBinds,
     },
 }
 
@@ -115,7 +130,24 @@ fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
         }
         RootPlan::Pivot { dir, binds } => {
             plan.report.begin(Step::Mounts);
-            mount_root(dir, binds)?;
+            make_mounts_private()?;
+            bind_root(dir)?;
+            furnish(binds)?;
+            // Last, for mount points had to be found in it. Not recursive: /tmp stays writable.
+            let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID;
+            sys::add_mount_attributes(c".", attributes).or_fail("make the rootfs read-only")?;
+            plan.report.end(Step::Mounts);
+            plan.report.begin(Step::Pivot);
+            pivot()?;
+            plan.report.end(Step::Pivot);
+        }
+        RootPlan::Overlay { dir, options, binds } => {
+            plan.report.begin(Step::Overlay);
+            make_mounts_private()?;
+            overlay_root(dir, options)?;
+            plan.report.end(Step::Overlay);
+            plan.report.begin(Step::Mounts);
+            furnish(binds)?;
             plan.report.end(Step::Mounts);
             plan.report.begin(Step::Pivot);
             pivot()?;
@@ -152,15 +184,38 @@ fn map_user(map: &UserMap) -> Result<(), Failure> {
     sys::write_file(c"/proc/self/gid_map", &map.gid).or_fail("map the group id")
 }
 
-/// Builds the instance's mounts under `dir`, and leaves it as the working directory.
-fn mount_root(dir: &CStr, binds: &[(&CStr, &CStr)]) -> Result<(), Failure> {
-    const NONE: Option<&CStr> = None;
-    // Before any mount: on a host whose mounts are shared, ours would appear there, too.
-    mount(NONE, c"/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
-        .or_fail("make the mounts private")?;
+/// Before any other mount: on a host whose mounts are shared, ours would appear there, too.
+fn make_mounts_private() -> Result<(), Failure> {
+    mount(NONE, c"/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).or_fail("make the mounts private")
+}
+
+/// Makes the rootfs `dir` a mount, and the working directory.
+fn bind_root(dir: &CStr) -> Result<(), Failure> {
     // pivot_root wants a mount point, so the rootfs is bound onto itself.
     mount(Some(dir), dir, NONE, MsFlags::MS_BIND, NONE).or_fail("bind the rootfs")?;
-    chdir(dir).or_fail("enter the rootfs")?;
+    chdir(dir).or_fail("enter the rootfs")
+}
+
+/// Unites the layers in `dir` with a new one on a tmpfs of the instance's own, and enters what comes of it.
+fn overlay_root(dir: &CStr, options: &CStr) -> Result<(), Failure> {
+    chdir(dir).or_fail("enter the folder of the layers")?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some(c"tmpfs"), layers::INSTANCE, Some(c"tmpfs"), flags, Some(UPPER_OPTIONS))
+        .or_fail("mount a tmpfs for the instance's layer")?;
+    let mode = Mode::from_bits_truncate(0o755);
+    for folder in [layers::UPPER, layers::WORK, layers::UNITED] {
+        mkdir(folder, mode).or_fail("make a folder of the instance's layer")?;
+    }
+    // The united root has the mode of the upper layer's, at which the umask has been.
+    fchmodat(AT_FDCWD, layers::UPPER, mode, FchmodatFlags::FollowSymlink)
+        .or_fail("open the instance's layer")?;
+    mount(Some(c"overlay"), layers::UNITED, Some(c"overlay"), MsFlags::MS_NOSUID, Some(options))
+        .or_fail("mount the overlay")?;
+    chdir(layers::UNITED).or_fail("enter the united root")
+}
+
+/// Mounts what a root needs in the working directory, which is to become it.
+fn furnish(binds: DeviceBinds) -> Result<(), Failure> {
     // While the host's /proc is still in sight: in a user namespace the kernel allows a new one only to
     // those who see an old one whole. Read-only, because /proc/sys and /proc/sysrq-trigger obey file modes
     // alone: uid 0 may write there without any capability.
@@ -171,9 +226,7 @@ fn mount_root(dir: &CStr, binds: &[(&CStr, &CStr)]) -> Result<(), Failure> {
     for (source, target) in binds {
         mount(Some(*source), *target, NONE, MsFlags::MS_BIND, NONE).or_fail("bind a device node")?;
     }
-    // Last, for mount points above had to be found in it. Not recursive: /tmp stays writable.
-    let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID;
-    sys::add_mount_attributes(c".", attributes).or_fail("make the rootfs read-only")
+    Ok(())
 }
 
 /// Makes the working directory `/` and lets go of the host's root.

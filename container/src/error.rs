@@ -91,6 +91,7 @@ fn step_advice(errno: Errno) -> &'static str {
         Errno::EPERM | Errno::EACCES => "; run as root, or add a user namespace and check what confines it",
         Errno::ENOSYS => "; needs Linux 5.12",
         Errno::ENOENT => "; prepare the rootfs again",
+        Errno::ENODEV => "; the kernel does not know this file system: load its module (modprobe overlay)",
         _ => "",
     }
 }

@@ -3,7 +3,8 @@
 //! One spawn path serves them all, so that what a bare process, a `chroot` and a container cost can be
 //! compared: only the steps that a [`Spec`] asks for are taken, in one order, by one function.
 //! Times are CLOCK_MONOTONIC nanoseconds. Invariant: whatever [`start`] began is gone when it fails or when
-//! the [`Instance`] is dropped; files and cgroups belong to the caller ([`Rootfs`], [`cgroup::Cgroup`]).
+//! the [`Instance`] is dropped; files and cgroups belong to the caller ([`Rootfs`], [`Layers`],
+//! [`cgroup::Cgroup`]).
 //!
 //! Needs Linux 5.12 on x86-64 (`clone3`, `CLONE_INTO_CGROUP`, `close_range`, `mount_setattr`).
 //!
@@ -28,21 +29,23 @@ mod child;
 mod clone;
 mod error;
 mod instance;
+mod layers;
 mod phase;
+mod probe;
 mod rootfs;
 pub mod seccomp;
 mod spec;
 mod start;
 mod sys;
-mod userns;
 
 pub use error::Error;
 pub use instance::{Exit, Instance};
+pub use layers::Layers;
 pub use phase::Phase;
+pub use probe::{probe, user_namespaces_available};
 pub use rootfs::{Rootfs, RootfsError};
 pub use spec::{Namespaces, Root, Spec, Stdio};
 pub use start::start;
-pub use userns::user_namespaces_available;
 
 /// CLOCK_MONOTONIC now, in nanoseconds: the clock of every phase.
 pub fn now_ns() -> u64 {

@@ -13,7 +13,7 @@ use crate::sys;
 /// [`crate::Instance::started_ns`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
-    /// `clone`, `cgroup`, `user_map`, `network`, `mounts`, `pivot`, `security` or `exec`.
+    /// `clone`, `cgroup`, `user_map`, `network`, `overlay`, `mounts`, `pivot`, `security` or `exec`.
     pub name: &'static str,
     /// When it ended.
     pub end_ns: u64,
@@ -27,6 +27,7 @@ pub(crate) enum Step {
     Cgroup,
     UserMap,
     Network,
+    Overlay,
     Mounts,
     Pivot,
     Security,
@@ -34,11 +35,12 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Clone,
         Self::Cgroup,
         Self::UserMap,
         Self::Network,
+        Self::Overlay,
         Self::Mounts,
         Self::Pivot,
         Self::Security,
@@ -51,6 +53,7 @@ impl Step {
             Self::Cgroup => "cgroup",
             Self::UserMap => "user_map",
             Self::Network => "network",
+            Self::Overlay => "overlay",
             Self::Mounts => "mounts",
             Self::Pivot => "pivot",
             Self::Security => "security",

@@ -29,14 +29,27 @@ pub struct RootfsError {
     pub source: io::Error,
 }
 
+/// Paths of the host to bind, and where, relative to the root.
+pub(crate) type DeviceBinds = &'static [(&'static CStr, &'static CStr)];
+
 /// Where an instance's device nodes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Devices {
+pub(crate) enum Devices {
     /// Nodes in the skeleton itself: no mount per instance.
     Nodes,
     /// The host's nodes, each bound over an empty file: without CAP_MKNOD, or where the skeleton's file
     /// system is mounted nodev, as many a /tmp is.
     Binds,
+}
+
+impl Devices {
+    /// What every instance has to bind from the host's /dev.
+    pub(crate) fn binds(self) -> DeviceBinds {
+        match self {
+            Self::Nodes => &[],
+            Self::Binds => &BINDS,
+        }
+    }
 }
 
 /// Name and minor number; all have major number 1 ("mem") but tty, 5 (Linux' admin-guide/devices.txt).
@@ -68,35 +81,7 @@ impl Rootfs {
     /// # Errors
     /// [`RootfsError`] names the path that could not be made.
     pub fn prepare(dir: &Path, name: &str, program: &[u8]) -> Result<Self, RootfsError> {
-        let at = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| RootfsError { path, source }
-        };
-        for sub in ["proc", "dev", "tmp"] {
-            let path = dir.join(sub);
-            fs::create_dir_all(&path).map_err(at(&path))?;
-        }
-        // Mounts are resolved by the child, whatever its working directory.
-        let dir = fs::canonicalize(dir).map_err(at(dir))?;
-        let mode = Permissions::from_mode(0o755);
-        for path in [&dir, &dir.join("dev"), &dir.join("proc"), &dir.join("tmp")] {
-            fs::set_permissions(path, mode.clone()).map_err(at(path))?;
-        }
-        for (target, link) in LINKS {
-            let path = dir.join("dev").join(link);
-            if let Err(error) = symlink(target, &path)
-                && error.kind() != io::ErrorKind::AlreadyExists
-            {
-                return Err(at(&path)(error));
-            }
-        }
-        let mut devices = Devices::Nodes;
-        for (node, major, minor) in NODES {
-            let path = dir.join("dev").join(node);
-            if device(&path, major, minor).map_err(at(&path))? == Devices::Binds {
-                devices = Devices::Binds;
-            }
-        }
+        let (dir, devices) = skeleton(dir)?;
         let path = dir.join(name);
         install(&path, program).map_err(at(&path))?;
         Ok(Self { dir, program: Path::new("/").join(name), devices })
@@ -113,12 +98,44 @@ impl Rootfs {
     }
 
     /// What every instance has to bind from the host's /dev.
-    pub(crate) fn binds(&self) -> &'static [(&'static CStr, &'static CStr)] {
-        match self.devices {
-            Devices::Nodes => &[],
-            Devices::Binds => &BINDS,
+    pub(crate) fn binds(&self) -> DeviceBinds {
+        self.devices.binds()
+    }
+}
+
+/// Makes everything but the program in `dir`; returns its absolute path and where its devices come from.
+pub(crate) fn skeleton(dir: &Path) -> Result<(PathBuf, Devices), RootfsError> {
+    for sub in ["proc", "dev", "tmp"] {
+        let path = dir.join(sub);
+        fs::create_dir_all(&path).map_err(at(&path))?;
+    }
+    // Mounts are resolved by the child, whatever its working directory.
+    let dir = fs::canonicalize(dir).map_err(at(dir))?;
+    let mode = Permissions::from_mode(0o755);
+    for path in [&dir, &dir.join("dev"), &dir.join("proc"), &dir.join("tmp")] {
+        fs::set_permissions(path, mode.clone()).map_err(at(path))?;
+    }
+    for (target, link) in LINKS {
+        let path = dir.join("dev").join(link);
+        if let Err(error) = symlink(target, &path)
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            return Err(at(&path)(error));
         }
     }
+    let mut devices = Devices::Nodes;
+    for (node, major, minor) in NODES {
+        let path = dir.join("dev").join(node);
+        if device(&path, major, minor).map_err(at(&path))? == Devices::Binds {
+            devices = Devices::Binds;
+        }
+    }
+    Ok((dir, devices))
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> RootfsError + use<> {
+    let path = path.to_path_buf();
+    move |source| RootfsError { path, source }
 }
 
 /// Makes a device node that works, or else an empty file to bind the host's node over.
@@ -145,7 +162,7 @@ fn device(path: &Path, major: u64, minor: u64) -> io::Result<Devices> {
 }
 
 /// Puts the executable in place by rename, for a file that is being executed cannot be written to.
-fn install(path: &Path, program: &[u8]) -> io::Result<()> {
+pub(crate) fn install(path: &Path, program: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     fs::write(&temporary, program)?;
     fs::set_permissions(&temporary, Permissions::from_mode(0o755))?;

@@ -7,10 +7,9 @@ use std::ops::BitOr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::Rootfs;
-use crate::cgroup::Cgroup;
-use crate::cgroup::Join;
+use crate::cgroup::{Cgroup, Join};
 use crate::seccomp::Filter;
+use crate::{Layers, Rootfs};
 
 /// A set of namespaces that the instance gets for itself; combine with `|`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +65,9 @@ pub enum Root {
     /// The skeleton bound read-only, `pivot_root(2)`, a fresh /proc, device nodes, tmpfs on /tmp.
     /// Needs [`Namespaces::MOUNT`].
     Pivot(Rootfs),
+    /// As [`Self::Pivot`], but layers united by overlayfs, and writable: what the instance writes goes to a layer of its
+    /// own, at most 64 MiB of memory, which is gone with it. Needs [`Namespaces::MOUNT`].
+    Overlay(Layers),
 }
 
 /// Where one of the standard streams leads.

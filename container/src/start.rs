@@ -13,7 +13,7 @@ use crate::clone;
 use crate::instance::{Instance, Streams};
 use crate::phase::{Report, Step};
 use crate::spec::{Namespaces, Root, Spec, Stdio};
-use crate::{Error, sys};
+use crate::{Error, layers, sys};
 
 /// Starts `spec`'s program and returns once it has been executed.
 ///
@@ -41,7 +41,7 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
         user_map: spec.namespaces.contains(Namespaces::USER).then(user_map),
         new_network: spec.namespaces.contains(Namespaces::NET),
         hostname: spec.hostname.as_deref(),
-        root: root_plan(&spec.root)?,
+        root: root_plan(spec)?,
         new_session: spec.new_session,
         no_new_privs: spec.no_new_privs,
         drop_capabilities: spec.drop_capabilities,
@@ -80,7 +80,8 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
 
 /// Refuses specs whose steps would change the host instead of the instance, or cannot do what they say.
 fn check(spec: &Spec) -> Result<(), Error> {
-    if matches!(spec.root, Root::Pivot(_)) && !spec.namespaces.contains(Namespaces::MOUNT) {
+    if matches!(spec.root, Root::Pivot(_) | Root::Overlay(_)) && !spec.namespaces.contains(Namespaces::MOUNT)
+    {
         return Err(Error::Contradiction("a pivoted root needs a mount namespace: add Namespaces::MOUNT"));
     }
     if matches!(&spec.root, Root::Chroot(rootfs) if !rootfs.binds().is_empty()) {
@@ -95,12 +96,20 @@ fn check(spec: &Spec) -> Result<(), Error> {
     Ok(())
 }
 
-fn root_plan(root: &Root) -> Result<RootPlan, Error> {
+fn root_plan(spec: &Spec) -> Result<RootPlan, Error> {
     let dir = |path: &Path| c_string(path.as_os_str(), "rootfs path");
-    Ok(match root {
+    Ok(match &spec.root {
         Root::Host => RootPlan::Host,
         Root::Chroot(rootfs) => RootPlan::Chroot(dir(rootfs.dir())?),
         Root::Pivot(rootfs) => RootPlan::Pivot { dir: dir(rootfs.dir())?, binds: rootfs.binds() },
+        Root::Overlay(layers) => {
+            let in_user_namespace = spec.namespaces.contains(Namespaces::USER);
+            RootPlan::Overlay {
+                dir: dir(layers.dir())?,
+                options: if in_user_namespace { layers::USER_OPTIONS } else { layers::OPTIONS },
+                binds: layers.binds(in_user_namespace),
+            }
+        }
     })
 }
 

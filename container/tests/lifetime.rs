@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{Box, cgroup_dirs, mounts_of, run, unique};
 use container::cgroup::{self, Cgroup, Kind, Layout, Limits};
-use container::{Spec, Stdio};
+use container::{Layers, Root, Spec, Stdio};
 
 /// Waits until `done`, at most ten seconds.
 fn eventually(what: &str, done: impl Fn() -> bool) {
@@ -193,7 +193,10 @@ fn nothing_outlives_a_caller_that_is_killed() {
 fn helper_starts_a_container_and_waits() {
     let Some(inside) = Box::as_root() else { return };
     let cgroup = Cgroup::create(&unique("killed"), &Limits::default()).ok();
-    let mut spec = Spec::container(&inside.rootfs).args(["sh", "-c", "sleep 1000 & sleep 1000"]);
+    // Of the roots there are, the one with the most mounts.
+    let layers = Layers::prepare(&inside.dir.path().join("layers"), "busybox", &common::busybox().unwrap());
+    let full = Spec { root: Root::Overlay(layers.unwrap()), ..Spec::container(&inside.rootfs) };
+    let mut spec = full.args(["sh", "-c", "sleep 1000 & sleep 1000"]);
     spec.cgroup = cgroup.as_ref().map(Cgroup::join);
     // Not a pipe of ours: end of file there must not be what ends it.
     spec.stdin = Stdio::Null;
@@ -233,6 +236,11 @@ fn helper_runs_a_container_as_nobody() {
     assert!(lines[3].ends_with("0000000000000000"), "{}", output.text);
     assert!(lines[4].contains("Read-only file system"), "{}", output.text);
     assert_eq!(lines.len(), 5, "{}", output.text);
+
+    let layers = Layers::prepare(&inside.dir.path().join("layers"), "busybox", &common::busybox().unwrap());
+    let overlaid = Spec { root: Root::Overlay(layers.unwrap()), ..Spec::container(&inside.rootfs) };
+    let output = run(overlaid.args(["sh", "-c", "echo new > /x; echo x > /dev/null; cat /x"]));
+    assert_eq!(output.text, "new\n");
 
     let refused = Spec { namespaces: container::Namespaces::ALL_BUT_USER, ..Spec::container(&inside.rootfs) };
     let error = container::start(&refused).unwrap_err();

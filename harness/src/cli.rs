@@ -239,6 +239,8 @@ pub enum ExperimentName {
     Density,
     /// Limits tried by a memory hog, a fork storm and a spinner, beside a measured neighbour.
     Isolation,
+    /// What each mechanism of a container adds to a bare process, one after another.
+    Ladder,
 }
 
 impl From<ExperimentName> for Experiment {
@@ -250,6 +252,7 @@ impl From<ExperimentName> for Experiment {
             ExperimentName::Cpu => Experiment::Cpu,
             ExperimentName::Density => Experiment::Density,
             ExperimentName::Isolation => Experiment::Isolation,
+            ExperimentName::Ladder => Experiment::Ladder,
         }
     }
 }

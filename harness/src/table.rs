@@ -1,5 +1,6 @@
 //! The result tables on the terminal: a row per workload or metric, a column per backend, the median
-//! with its 95 % interval and the ratio to the first backend that was measured.
+//! with its 95 % interval and the ratio to the first backend that was measured. The ladder, whose backends are many, has
+//! a row per backend instead.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
@@ -66,16 +67,22 @@ fn title(experiment: Experiment) -> String {
         Experiment::Ladder => "one mechanism after another from a bare process on",
         Experiment::Exec => "the program from the start call to its exit",
     };
-    format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
+    format!("{} — {what}; median [95 % interval], × the first {}", name(experiment), side(experiment))
 }
 
-/// Phases and memory over sizes stay in the report: they would drown the rest here.
+/// On which side of a table the backends stand.
+fn side(experiment: Experiment) -> &'static str {
+    if experiment == Experiment::Ladder { "row" } else { "column" }
+}
+
+/// Phases and memory over sizes stay in the report: they would drown the rest here. So does the CPU time of rungs.
 fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
     let mut rows: Vec<(&str, &Metric)> = Vec::new();
     for m in run.measurements.iter().filter(|m| m.experiment == experiment) {
         let row = (m.workload.as_str(), &m.metric);
         let of_size = experiment == Experiment::Density && m.workload.starts_with("size-");
-        let shown = !m.metric.is_part() && !of_size;
+        let of_rung = experiment == Experiment::Ladder && m.metric == Metric::CpuTime;
+        let shown = !m.metric.is_part() && !of_size && !of_rung;
         if shown && !rows.contains(&row) {
             rows.push(row);
         }
@@ -88,7 +95,18 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
         |name: &str| run.measurements.iter().any(|m| m.experiment == experiment && m.backend == name);
     let backends: Vec<&str> =
         run.backends.iter().map(|backend| backend.name.as_str()).filter(|name| measured(name)).collect();
-    let by_workload = matches!(experiment, Experiment::Syscalls | Experiment::Cpu);
+    let label = |workload: &str, metric: &Metric| match experiment {
+        Experiment::Syscalls | Experiment::Cpu => workload.to_owned(),
+        Experiment::Ladder if *metric == Metric::TimePerOp => workload.to_owned(),
+        Experiment::Density => format!("{workload} {metric}"),
+        Experiment::Isolation => format!("{workload}: {metric}"),
+        _ => metric.to_string(),
+    };
+    let text = |backend: &str, workload: &str, metric: &Metric| {
+        let find = |backend| run.measurement(experiment, workload, backend, metric);
+        let baseline = backends.first().and_then(|name| find(name));
+        find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed))
+    };
 
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED.with_rounded_corners());
@@ -96,29 +114,21 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
     if table.width().is_none() {
         table.set_width(WIDTH);
     }
-    let heads = backends.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold));
-    table.set_header([Cell::new("")].into_iter().chain(heads));
-    for &(workload, metric) in rows {
-        let find = |backend: &str| {
-            run.measurements.iter().find(|m| {
-                m.experiment == experiment
-                    && m.workload == workload
-                    && m.backend == backend
-                    && m.metric == *metric
-            })
-        };
-        let baseline = backends.first().and_then(|name| find(name));
-        let label = match experiment {
-            _ if by_workload => workload.to_owned(),
-            Experiment::Density => format!("{workload} {metric}"),
-            Experiment::Isolation => format!("{workload}: {metric}"),
-            _ => metric.to_string(),
-        };
-        let cells = backends.iter().map(|backend| {
-            let text = find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed));
-            Cell::new(text).set_alignment(CellAlignment::Right)
-        });
-        table.add_row([Cell::new(label)].into_iter().chain(cells));
+    let head = |name: &str| Cell::new(name).add_attribute(Attribute::Bold);
+    let value = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    if side(experiment) == "row" {
+        let heads = rows.iter().map(|(workload, metric)| head(&label(workload, metric)));
+        table.set_header([Cell::new("")].into_iter().chain(heads));
+        for backend in &backends {
+            let cells = rows.iter().map(|(workload, metric)| value(text(backend, workload, metric)));
+            table.add_row([head(backend)].into_iter().chain(cells));
+        }
+    } else {
+        table.set_header([Cell::new("")].into_iter().chain(backends.iter().map(|name| head(name))));
+        for (workload, metric) in rows {
+            let cells = backends.iter().map(|backend| value(text(backend, workload, metric)));
+            table.add_row([Cell::new(label(workload, metric))].into_iter().chain(cells));
+        }
     }
     table
 }

@@ -12,9 +12,9 @@ use crate::tools;
 /// The package that depends on the current cloud kernel of the distribution.
 const META_PACKAGE: &str = "linux-image-cloud-amd64";
 /// The modules to load; what they depend on is found in them.
-const WANTED_MODULES: [&str; 1] = ["kvm-amd"];
+const WANTED_MODULES: [&str; 2] = ["kvm-amd", "overlay"];
 
-/// A kernel with modules for KVM on SVM.
+/// A kernel with modules for KVM on SVM and for roots of layers.
 #[derive(Debug)]
 pub struct Kernel {
     /// As `uname -r` will say.
@@ -166,9 +166,12 @@ mod tests {
         fs::write(modules.join("kvm-amd.ko"), b"ELF\0license=GPL\0depends=kvm,irq_bypass\0").unwrap();
         fs::write(modules.join("deep/kvm.ko"), b"depends=irq_bypass\0").unwrap();
         fs::write(modules.join("irq-bypass.ko"), b"\0depends=\0").unwrap();
+        let error = open(temp.path()).unwrap_err().to_string();
+        assert!(error.contains("overlay.ko"), "{error}");
+        fs::write(modules.join("overlay.ko"), b"depends=\0").unwrap();
         let kernel = open(temp.path()).unwrap();
         let names: Vec<_> = kernel.modules.iter().map(|file| file.file_name().unwrap()).collect();
-        assert_eq!(names, ["irq-bypass.ko", "kvm.ko", "kvm-amd.ko"]);
+        assert_eq!(names, ["irq-bypass.ko", "kvm.ko", "kvm-amd.ko", "overlay.ko"]);
         assert_eq!(kernel.release, "6.1");
     }
 

@@ -193,6 +193,53 @@ fn turned_facts_turn_the_verdict() {
 }
 
 #[test]
+fn a_chroot_that_changes_more_than_the_files_or_not_even_these_refutes() {
+    let mut run = as_said();
+    run.backends.push(Backend { name: "chroot".into(), ..run.backends[0].clone() });
+    for (backend, root) in [("process", "254:2"), ("chroot", "254:77")] {
+        for (key, value) in [
+            ("root-directory", root),
+            ("kernel-version", "#1 SMP"),
+            ("hostname", "here"),
+            ("uid", "0"),
+            ("capabilities", "000001ffffffffff"),
+            ("seccomp-mode", "0"),
+        ] {
+            run.evidence.push(Evidence { backend: backend.into(), key: key.into(), value: value.into() });
+        }
+    }
+    assert_eq!(claim(&run, "C8").verdict, Supported);
+    for (key, value, expected) in [
+        ("root-directory", "254:2", Refuted),
+        ("root-directory", "n/a: needs a root directory", Inconclusive),
+        ("hostname", "inside", Refuted),
+        ("capabilities", "0000000000000000", Refuted),
+    ] {
+        let mut run = run.clone();
+        set_fact(&mut run, "chroot", key, value);
+        assert_eq!(claim(&run, "C8").verdict, expected, "{key} is {value}");
+    }
+}
+
+#[test]
+fn layers_that_add_more_than_a_quarter_refute() {
+    for (times, expected) in [(1.1, Supported), (1.25, Inconclusive), (1.5, Refuted)] {
+        let mut run = as_said();
+        run.config.experiments.push(Experiment::Ladder);
+        for (backend, cost) in [("rung-cgroup", 1e6), ("rung-overlay", 1e6 * times)] {
+            run.backends.push(Backend { name: backend.into(), ..run.backends[0].clone() });
+            let key = Key::new(Experiment::Ladder, "noop", backend, Metric::StartupTime);
+            let samples = (0..12).map(|block| cost * (1.0 + 0.01 * f64::from(block % 3))).collect();
+            run.measurements.push(simulate::measurement(key, samples));
+        }
+        // The scatter of one is not that of the other.
+        run.measurements.last_mut().unwrap().samples.rotate_left(1);
+        run.check().unwrap();
+        assert_eq!(claim(&run, "C9").verdict, expected, "{times}");
+    }
+}
+
+#[test]
 fn limits_that_held_support_and_one_that_did_not_refutes() {
     let mut run = as_said();
     let mut say = |backend: &str, key: &str, value: &str| {

@@ -5,7 +5,10 @@
 use std::{
     fs,
     io::{Read, Write, pipe},
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{LazyLock, mpsc},
@@ -122,6 +125,8 @@ fn identity_reports_what_this_process_can_see_too() {
     {
         assert!(!of(key).starts_with("n/a"), "{key}: {}", of(key));
     }
+    let root = fs::metadata("/").unwrap();
+    assert_eq!(of("root-directory"), format!("{}:{}", root.dev(), root.ino()));
     assert_eq!(events.last(), Some(&Event::Done));
 }
 

@@ -10,6 +10,7 @@ mod linux;
 mod microvm;
 mod native;
 mod process;
+mod rungs;
 mod vm;
 
 use std::collections::BTreeMap;
@@ -139,15 +140,15 @@ pub struct Ended {
     pub unknown_syscalls: Option<u64>,
 }
 
-/// Every backend, in the order of the tables: the baseline first.
+/// Every backend, in the order of the tables: the baseline first, then from less to more isolation.
 pub fn all(options: &Options) -> Vec<Box<dyn Backend>> {
-    vec![
-        Box::new(process::Process::new()),
-        Box::new(container::Container::filtered()),
-        Box::new(container::Container::unfiltered()),
-        Box::new(microvm::MicroVm::new()),
-        Box::new(linux::LinuxVm::new(options.kernel.clone())),
-    ]
+    let mut all: Vec<Box<dyn Backend>> = vec![Box::new(process::Process::new())];
+    all.extend(rungs::Rung::all().map(|rung| -> Box<dyn Backend> { Box::new(rung) }));
+    all.push(Box::new(container::Container::filtered()));
+    all.push(Box::new(container::Container::unfiltered()));
+    all.push(Box::new(microvm::MicroVm::new()));
+    all.push(Box::new(linux::LinuxVm::new(options.kernel.clone())));
+    all
 }
 
 /// Names of all backends.

@@ -58,7 +58,7 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     if let Some(delay) = &delay {
         note(&delay.to_string());
     }
-    let (mut contestants, records) = contestants(args, delay.as_ref());
+    let (mut contestants, records) = contestants(&experiments, args, delay.as_ref());
     require(args, &records)?;
     let header = header(&experiments, args, &preset, &pin, records);
     let folder = RunFolder::create(&args.out, &header.run_id)?;
@@ -169,8 +169,13 @@ fn sweep() {
     }
 }
 
-/// The chosen backends that this host can run, and the record of all chosen ones.
-fn contestants(args: &RunArgs, delay: Option<&Delay>) -> (Vec<Contestant>, Vec<BackendRecord>) {
+/// The chosen backends that this host can run, and the record of all chosen ones. One that nobody asked for is chosen if
+/// some experiment has a use for it.
+fn contestants(
+    experiments: &[Experiment],
+    args: &RunArgs,
+    delay: Option<&Delay>,
+) -> (Vec<Contestant>, Vec<BackendRecord>) {
     let mut contestants = Vec::new();
     let mut records = Vec::new();
     for backend in backend::all(&backend::Options { kernel: args.kernel.clone() }) {
@@ -181,7 +186,8 @@ fn contestants(args: &RunArgs, delay: Option<&Delay>) -> (Vec<Contestant>, Vec<B
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
         let asked_for = named(&args.backends) || named(&args.require);
         let forced = named(&args.force_backend);
-        if !args.backends.is_empty() && !asked_for {
+        let has_a_use = experiments.iter().any(|&experiment| backend.joins(experiment));
+        if (!args.backends.is_empty() || !has_a_use) && !asked_for {
             continue;
         }
         let name = backend.name().to_owned();

@@ -3,6 +3,7 @@
 pub mod density;
 mod host_memory;
 mod isolation;
+mod ladder;
 mod memory;
 mod startup;
 mod throughput;
@@ -140,19 +141,20 @@ pub fn plan(experiment: Experiment) -> Box<dyn Plan> {
         Experiment::Cpu => Box::new(throughput::CPU),
         Experiment::Density => Box::new(density::Density),
         Experiment::Isolation => Box::new(isolation::Isolation::default()),
-        Experiment::Ladder => todo!("contract"),
+        Experiment::Ladder => Box::new(ladder::Ladder::default()),
         Experiment::Exec => todo!("contract"),
     }
 }
 
 /// Every experiment, in the order in which `bench all` runs them.
-pub const ALL: [Experiment; 6] = [
+pub const ALL: [Experiment; 7] = [
     Experiment::Startup,
     Experiment::Memory,
     Experiment::Syscalls,
     Experiment::Cpu,
     Experiment::Density,
     Experiment::Isolation,
+    Experiment::Ladder,
 ];
 
 fn of_group(group: Group) -> Vec<&'static Workload> {

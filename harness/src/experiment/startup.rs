@@ -47,40 +47,50 @@ impl Plan for Startup {
         backend: &mut dyn Backend,
         workload: &Workload,
     ) -> Result<Finding, TrialError> {
-        rig.pin.enter().map_err(TrialError::Backend)?;
-        let job = Job {
-            args: &[workload.name],
-            env: &[],
-            memory_bytes: self.memory_bytes(),
-            limits: JobLimits::USUAL,
-            accounted: false,
-            deadline: Some(LIMIT),
-        };
-        let watch = rig.watch();
-        let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
-
-        let started = now_ns();
-        let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
-        let ready = follower.ready(&*instance);
-        let ready = super::explain(ready, &mut *instance)?;
-        let phases = instance.phases();
-
-        let asked = now_ns();
-        let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
-        let gone = now_ns();
-
-        if let Some(how) = ended.failure {
-            return Err(TrialError::Ended { waiting_for: "a clean exit", how });
-        }
-        let mut observations = vec![Observation::time(Metric::StartupTime, ready - started)];
-        observations.extend(durations(started, &phases, ready));
-        observations.push(Observation::time(Metric::TeardownTime, gone - asked));
-        observations.push(Observation::time(Metric::CpuTime, ended.cpu_time.as_nanos() as u64));
-        if let Some(count) = ended.unknown_syscalls {
-            observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
-        }
-        Ok(Finding::Observed(observations, watch.end()))
+        measure(rig, backend, workload, self.memory_bytes())
     }
+}
+
+/// One instance from its start to its end.
+pub(super) fn measure(
+    rig: &Rig,
+    backend: &mut dyn Backend,
+    workload: &Workload,
+    memory_bytes: u64,
+) -> Result<Finding, TrialError> {
+    rig.pin.enter().map_err(TrialError::Backend)?;
+    let job = Job {
+        args: &[workload.name],
+        env: &[],
+        memory_bytes,
+        limits: JobLimits::USUAL,
+        accounted: false,
+        deadline: Some(LIMIT),
+    };
+    let watch = rig.watch();
+    let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
+
+    let started = now_ns();
+    let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
+    let ready = follower.ready(&*instance);
+    let ready = super::explain(ready, &mut *instance)?;
+    let phases = instance.phases();
+
+    let asked = now_ns();
+    let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    let gone = now_ns();
+
+    if let Some(how) = ended.failure {
+        return Err(TrialError::Ended { waiting_for: "a clean exit", how });
+    }
+    let mut observations = vec![Observation::time(Metric::StartupTime, ready - started)];
+    observations.extend(durations(started, &phases, ready));
+    observations.push(Observation::time(Metric::TeardownTime, gone - asked));
+    observations.push(Observation::time(Metric::CpuTime, ended.cpu_time.as_nanos() as u64));
+    if let Some(count) = ended.unknown_syscalls {
+        observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
+    }
+    Ok(Finding::Observed(observations, watch.end()))
 }
 
 /// Turns the ends of the phases into durations that add up to the whole; what comes after the last

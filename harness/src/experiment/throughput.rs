@@ -81,40 +81,51 @@ impl Plan for Throughput {
         backend: &mut dyn Backend,
         workload: &Workload,
     ) -> Result<Finding, TrialError> {
-        rig.pin.enter().map_err(TrialError::Backend)?;
-        let args = [workload.name, ARGS[0], ARGS[1], ARGS[2], ARGS[3]];
-        let deadline = Some(LIMIT);
-        let (memory_bytes, limits) = (self.memory_bytes, JobLimits::USUAL);
-        let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
-        let watch = rig.watch();
-        let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
-
-        let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
-        rig.pin.leave().map_err(TrialError::Backend)?;
-        let mut batches = Batches::default();
-        let skipped = loop {
-            let next = follower.ready_or_next(&*instance, &mut batches);
-            match super::explain(next, &mut *instance)? {
-                Step::More => {}
-                Step::Done => break None,
-                Step::Skip(reason) => break Some(reason),
-            }
-        };
-        let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
-        if let Some(how) = ended.failure {
-            return Err(TrialError::Ended { waiting_for: "a clean exit", how });
-        }
-        if let Some(reason) = skipped {
-            return Ok(Finding::NotApplicable(reason));
-        }
-        let mut flags = watch.end();
-        flags.extend(batches.clock_flag());
-        let mut observations = vec![batches.observation(workload)?];
-        if let Some(count) = ended.unknown_syscalls {
-            observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
-        }
-        Ok(Finding::Observed(observations, flags))
+        measure(rig, backend, workload, self.memory_bytes, true)
     }
+}
+
+/// One instance that runs the workload to its end. `accounted` is as in [`Job`].
+pub(super) fn measure(
+    rig: &Rig,
+    backend: &mut dyn Backend,
+    workload: &Workload,
+    memory_bytes: u64,
+    accounted: bool,
+) -> Result<Finding, TrialError> {
+    rig.pin.enter().map_err(TrialError::Backend)?;
+    let args = [workload.name, ARGS[0], ARGS[1], ARGS[2], ARGS[3]];
+    let deadline = Some(LIMIT);
+    let limits = JobLimits::USUAL;
+    let job = Job { args: &args, env: &[], memory_bytes, limits, accounted, deadline };
+    let watch = rig.watch();
+    let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
+
+    let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
+    rig.pin.leave().map_err(TrialError::Backend)?;
+    let mut batches = Batches::default();
+    let skipped = loop {
+        let next = follower.ready_or_next(&*instance, &mut batches);
+        match super::explain(next, &mut *instance)? {
+            Step::More => {}
+            Step::Done => break None,
+            Step::Skip(reason) => break Some(reason),
+        }
+    };
+    let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    if let Some(how) = ended.failure {
+        return Err(TrialError::Ended { waiting_for: "a clean exit", how });
+    }
+    if let Some(reason) = skipped {
+        return Ok(Finding::NotApplicable(reason));
+    }
+    let mut flags = watch.end();
+    flags.extend(batches.clock_flag());
+    let mut observations = vec![batches.observation(workload)?];
+    if let Some(count) = ended.unknown_syscalls {
+        observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
+    }
+    Ok(Finding::Observed(observations, flags))
 }
 
 enum Step {

@@ -48,6 +48,10 @@ pub enum FactWanted {
     Is(&'static str),
     /// A number below that of this backend.
     LessThanIn(&'static str),
+    /// As in this backend.
+    SameAs(&'static str),
+    /// Not as in this backend.
+    OtherThan(&'static str),
     /// That a limit held whenever it was tried, as the experiment `isolation` says it ([`HELD`]).
     Held,
 }
@@ -58,6 +62,12 @@ impl fmt::Display for FactWanted {
             FactWanted::Is(value) => write!(f, "supported if it is {value}, refuted if it is anything else"),
             FactWanted::LessThanIn(backend) => {
                 write!(f, "supported if it is less than in {backend}, refuted if it is not")
+            }
+            FactWanted::SameAs(backend) => {
+                write!(f, "supported if it is as in {backend}, refuted if it is not")
+            }
+            FactWanted::OtherThan(backend) => {
+                write!(f, "supported if it is not as in {backend}, refuted if it is")
             }
             FactWanted::Held => {
                 f.write_str("supported if it held in every trial, refuted if it did not in one")
@@ -150,7 +160,9 @@ fn is_younger(a: (usize, &str), b: (usize, &str)) -> bool {
 pub(super) fn fact(run: &Run, of: &str, key: &str, wanted: &FactWanted) -> Finding {
     let asked: &[&str] = match wanted {
         FactWanted::Is(_) | FactWanted::Held => &[of],
-        FactWanted::LessThanIn(other) => &[of, other],
+        FactWanted::LessThanIn(other) | FactWanted::SameAs(other) | FactWanted::OtherThan(other) => {
+            &[of, other]
+        }
     };
     if let Some(why) = asked.iter().find_map(|backend| ran(run, backend).err()) {
         return Finding::new(Verdict::NotMeasured, why, Vec::new());
@@ -170,6 +182,8 @@ pub(super) fn fact(run: &Run, of: &str, key: &str, wanted: &FactWanted) -> Findi
     let holds = match wanted {
         FactWanted::Is(expected) => values == [*expected],
         FactWanted::Held => values.iter().all(|value| value.starts_with(HELD)),
+        FactWanted::SameAs(_) => values.iter().all(|value| *value == values[0]),
+        FactWanted::OtherThan(_) => values.iter().skip(1).all(|value| *value != values[0]),
         FactWanted::LessThanIn(_) => {
             let numbers: Result<Vec<u64>, _> = values.iter().map(|value| value.parse()).collect();
             let Ok(numbers) = numbers else {

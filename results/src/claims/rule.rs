@@ -49,11 +49,6 @@ pub enum Rule {
         /// What it has to be.
         wanted: FactWanted,
     },
-    /// Not yet at all.
-    Beyond {
-        /// What it takes to judge it.
-        takes: &'static str,
-    },
     /// Not by one run; but what lies below the host is shown.
     Layer {
         /// What it takes to judge it.
@@ -94,7 +89,6 @@ impl Rule {
             Rule::Ratio { what, .. } => what.looks_at(),
             Rule::Kernel { .. } => format!("{} (evidence)", facts::KERNEL_KEYS.join(", ")),
             Rule::Fact { key, .. } => format!("{key} (evidence)"),
-            Rule::Beyond { .. } => "nothing in this version".to_owned(),
             Rule::Layer { .. } => "hypervisor (host)".to_owned(),
         }
     }
@@ -111,9 +105,6 @@ impl Rule {
             },
             Rule::Kernel { of, host, wanted } => facts::kernel(run, of, host, *wanted),
             Rule::Fact { of, key, wanted } => facts::fact(run, of, key, wanted),
-            Rule::Beyond { takes } => {
-                Finding::new(Verdict::NotMeasured, format!("it takes {takes}"), Vec::new())
-            }
             Rule::Layer { takes } => {
                 Finding::new(Verdict::NotMeasured, format!("it takes {takes}"), vec![facts::layer(run)])
             }
@@ -139,7 +130,6 @@ impl fmt::Display for Rule {
             }
             Rule::Kernel { of, host, wanted } => facts::kernel_rule(f, of, host, *wanted),
             Rule::Fact { of, key, wanted } => write!(f, "{key} in {of}: {wanted}"),
-            Rule::Beyond { .. } => f.write_str("none in this version"),
             Rule::Layer { .. } => f.write_str(
                 "none for a single run, which shows only what the processor calls the layer below the host",
             ),

@@ -2,7 +2,10 @@
 //!
 //! Invariant: a structure that the kernel fills in is at least as large as the kernel's.
 
-use core::ffi::CStr;
+use core::{
+    ffi::CStr,
+    fmt::{self, Display},
+};
 
 use super::{SysError, Timespec, call, number};
 
@@ -105,6 +108,27 @@ pub fn since_boot() -> Result<Timespec, SysError> {
     // SAFETY: the kernel writes one `timespec` to the address of one.
     unsafe { call("clock_gettime", number::CLOCK_GETTIME, arguments)? };
     Ok(time)
+}
+
+/// Where a file lies: no two that are there at a time have the same.
+pub struct Place {
+    device: u64,
+    inode: u64,
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.device, self.inode)
+    }
+}
+
+/// The place of what is open as `fd`, by fstat(2).
+pub fn place(fd: i32) -> Result<Place, SysError> {
+    // `struct stat` of arch/x86/include/uapi/asm/stat.h: 144 bytes, of which the first words are these two.
+    let mut stat = [0_u64; 18];
+    // SAFETY: the kernel writes one `struct stat`, 144 bytes, to a buffer of 144 bytes.
+    unsafe { call("fstat", number::FSTAT, [fd as usize, stat.as_mut_ptr().addr(), 0, 0, 0, 0])? };
+    Ok(Place { device: stat[0], inode: stat[1] })
 }
 
 /// The seccomp mode: 0 none, 2 a filter.

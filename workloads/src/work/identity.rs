@@ -31,6 +31,7 @@ pub fn identity(meter: &Meter) -> Result<(), Stop> {
     fact(out, "hostname", name(identity::Utsname::nodename))?;
     fact(out, "boot-id", boot_id(&mut [0; 64]))?;
     fact(out, "uptime-ms", from(identity::since_boot().map(|time| time.as_ns() / 1_000_000)))?;
+    fact(out, "root-directory", root_directory())?;
     fact(out, "pid", from(sys::getpid()))?;
     fact(out, "uid", from(identity::getuid()))?;
     fact(out, "capabilities", from(identity::capabilities()).map(Hex))?;
@@ -67,6 +68,14 @@ fn boot_id(buffer: &mut [u8]) -> Result<core::slice::EscapeAscii<'_>, Stop> {
     let read = sys::read(file, buffer);
     sys::close(file)?;
     text(buffer.get(..read?).unwrap_or_default().trim_ascii_end())
+}
+
+/// Which directory `/` is: its device's number and its own there, which nothing needs /proc for.
+fn root_directory() -> Result<identity::Place, Stop> {
+    let root = sys::open_to_read(c"/").map_err(|_| Stop::Missing("needs a root directory"))?;
+    let place = identity::place(root);
+    sys::close(root)?;
+    from(place)
 }
 
 /// A set of 64 bits, as /proc writes it.

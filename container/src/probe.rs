@@ -1,4 +1,4 @@
-//! Whether this host lets this user have a user namespace, and if not, which knob says so.
+//! Whether this host lets this user start something, without starting it; and if not, what says so.
 
 use std::fs;
 
@@ -17,21 +17,29 @@ const KNOBS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Takes every step of a start but the last: the program is not executed, whatever the spec names.
+///
+/// # Errors
+/// As [`start`].
+pub fn probe(spec: &Spec) -> Result<(), Error> {
+    // A directory cannot be executed: EACCES from the exec itself means that all before it worked.
+    match start(&Spec { program: "/".into(), ..spec.clone() }) {
+        Ok(_) | Err(Error::Exec { errno: Errno::EACCES, .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Tries a user namespace, with a host name in it for proof that its root has capabilities.
 ///
 /// # Errors
 /// The reason, with the knob that causes it where there is one, as a sentence for a person.
 pub fn user_namespaces_available() -> Result<(), String> {
-    // A directory cannot be executed: EACCES from the exec itself means that all before it worked.
     let spec = Spec {
         namespaces: Namespaces::USER | Namespaces::UTS | Namespaces::MOUNT,
         hostname: Some("probe".into()),
         ..Spec::process("/")
     };
-    let error = match start(&spec) {
-        Ok(_) | Err(Error::Exec { errno: Errno::EACCES, .. }) => return Ok(()),
-        Err(error) => error,
-    };
+    let Err(error) = probe(&spec) else { return Ok(()) };
     let knob = KNOBS
         .iter()
         .find(|(path, forbids, _)| fs::read_to_string(path).is_ok_and(|value| value.trim() == *forbids));
