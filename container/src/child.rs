@@ -8,18 +8,24 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{chdir, chroot, pivot_root, sethostname, setsid};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, chroot, pivot_root, sethostname, setsid, symlinkat};
 use seccompiler::sock_filter;
 
 use crate::phase::{Failure, Report, Step};
+use crate::rootfs::LINKS;
 use crate::sys::{self, SignalMask};
 
 /// Tmpfs pages count against the instance's memory limit; this bounds one that has none.
 const TMP_OPTIONS: &CStr = c"mode=1777,size=64m";
+/// Room for names, and no more.
+const DEV_OPTIONS: &CStr = c"mode=755,size=64k";
+const NONE: Option<&CStr> = None;
 
 /// Exit status of a child that did not get to the exec; the reason is in its [`Report`].
 const SETUP_FAILED: i32 = 127;
@@ -61,6 +67,8 @@ pub(crate) enum RootPlan {
     Chroot(CString),
     Pivot {
         dir: CString,
+        /// Whether /dev is a file system in memory that lacks all of them.
+        new_dev: bool,
         /// Host paths to bind and where, relative to the root; empty if the rootfs has nodes of its own.
         binds: &'static [(&'static CStr, &'static CStr)],
     },
@@ -113,9 +121,9 @@ fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
             chdir(c"/").or_fail("enter the new root")?;
             plan.report.end(Step::Pivot);
         }
-        RootPlan::Pivot { dir, binds } => {
+        RootPlan::Pivot { dir, new_dev, binds } => {
             plan.report.begin(Step::Mounts);
-            mount_root(dir, binds)?;
+            mount_root(dir, *new_dev, binds)?;
             plan.report.end(Step::Mounts);
             plan.report.begin(Step::Pivot);
             pivot()?;
@@ -153,8 +161,7 @@ fn map_user(map: &UserMap) -> Result<(), Failure> {
 }
 
 /// Builds the instance's mounts under `dir`, and leaves it as the working directory.
-fn mount_root(dir: &CStr, binds: &[(&CStr, &CStr)]) -> Result<(), Failure> {
-    const NONE: Option<&CStr> = None;
+fn mount_root(dir: &CStr, new_dev: bool, binds: &[(&CStr, &CStr)]) -> Result<(), Failure> {
     // Before any mount: on a host whose mounts are shared, ours would appear there, too.
     mount(NONE, c"/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
         .or_fail("make the mounts private")?;
@@ -168,12 +175,29 @@ fn mount_root(dir: &CStr, binds: &[(&CStr, &CStr)]) -> Result<(), Failure> {
     mount(Some(c"proc"), c"proc", Some(c"proc"), flags | MsFlags::MS_RDONLY, NONE).or_fail("mount /proc")?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     mount(Some(c"tmpfs"), c"tmp", Some(c"tmpfs"), flags, Some(TMP_OPTIONS)).or_fail("mount /tmp")?;
+    if new_dev {
+        make_dev(binds)?;
+    }
     for (source, target) in binds {
         mount(Some(*source), *target, NONE, MsFlags::MS_BIND, NONE).or_fail("bind a device node")?;
     }
     // Last, for mount points above had to be found in it. Not recursive: /tmp stays writable.
     let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID;
     sys::add_mount_attributes(c".", attributes).or_fail("make the rootfs read-only")
+}
+
+/// Covers the root's /dev by a small file system in memory, with a file for every node that is to be bound.
+fn make_dev(binds: &[(&CStr, &CStr)]) -> Result<(), Failure> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(Some(c"tmpfs"), c"dev", Some(c"tmpfs"), flags, Some(DEV_OPTIONS)).or_fail("mount /dev")?;
+    for (_, node) in binds {
+        let flags = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        open(*node, flags, Mode::from_bits_truncate(0o666)).or_fail("make a place for a device node")?;
+    }
+    for (target, link) in LINKS {
+        symlinkat(target, AT_FDCWD, link).or_fail("link a name in /dev")?;
+    }
+    Ok(())
 }
 
 /// Makes the working directory `/` and lets go of the host's root.
