@@ -97,7 +97,7 @@ impl Rootfs {
     ///
     /// # Errors
     /// [`RootfsError`] names the path that could not be made.
-    pub fn prepare(dir: &Path, name: &str, program: &[u8]) -> Result<Self, RootfsError> {
+    pub fn prepare(dir: &Path, name: impl AsRef<Path>, program: &[u8]) -> Result<Self, RootfsError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
             move |source| RootfsError::Prepare { path, source }
@@ -128,7 +128,7 @@ impl Rootfs {
                 devices = Devices::Binds;
             }
         }
-        let path = dir.join(name);
+        let path = dir.join(&name);
         install(&path, program).map_err(at(&path))?;
         Ok(Self { dir, program: Path::new("/").join(name), devices })
     }

@@ -92,6 +92,11 @@ pub(crate) fn check_memory(bytes: u64) -> Result<(), MemorySizeError> {
     if possible { Ok(()) } else { Err(MemorySizeError { bytes }) }
 }
 
+/// Whether a guest can have that much memory.
+pub fn is_memory_size(bytes: u64) -> bool {
+    check_memory(bytes).is_ok()
+}
+
 /// Checks how long a guest may run.
 pub(crate) fn check_deadline(deadline: Option<Duration>) -> Result<(), Error> {
     if deadline.is_some_and(|deadline| deadline.is_zero() || deadline > MAX_DEADLINE) {
