@@ -8,25 +8,26 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
-use nix::unistd::{chdir, chroot, mkdir, pivot_root, sethostname, setsid};
+use nix::unistd::{chdir, chroot, mkdir, pivot_root, sethostname, setsid, symlinkat};
 use seccompiler::sock_filter;
 
 use crate::layers;
 use crate::phase::{Failure, Report, Step};
-use crate::rootfs::DeviceBinds;
+use crate::rootfs::{DeviceBinds, LINKS};
 use crate::sys::{self, SignalMask};
 
 /// Tmpfs pages count against the instance's memory limit; this bounds one that has none.
 const TMP_OPTIONS: &CStr = c"mode=1777,size=64m";
 /// Likewise, for what an instance writes to an overlaid root.
 const UPPER_OPTIONS: &CStr = c"mode=755,size=64m";
-
+/// Room for names, and no more.
+const DEV_OPTIONS: &CStr = c"mode=755,size=64k";
 const NONE: Option<&CStr> = None;
 
 /// Exit status of a child that did not get to the exec; the reason is in its [`Report`].
@@ -69,6 +70,8 @@ pub(crate) enum RootPlan {
     Chroot(CString),
     Pivot {
         dir: CString,
+        /// Whether /dev is a file system in memory that lacks all of them.
+        new_dev: bool,
         /// Empty if the rootfs has nodes of its own.
         binds: DeviceBinds,
     },
@@ -128,10 +131,13 @@ fn run(plan: &Plan<'_>) -> Result<Infallible, Failure> {
             chdir(c"/").or_fail("enter the new root")?;
             plan.report.end(Step::Pivot);
         }
-        RootPlan::Pivot { dir, binds } => {
+        RootPlan::Pivot { dir, new_dev, binds } => {
             plan.report.begin(Step::Mounts);
             make_mounts_private()?;
             bind_root(dir)?;
+            if *new_dev {
+                make_dev(binds)?;
+            }
             furnish(binds)?;
             // Last, for mount points had to be found in it. Not recursive: /tmp stays writable.
             let attributes = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID;
@@ -225,6 +231,20 @@ fn furnish(binds: DeviceBinds) -> Result<(), Failure> {
     mount(Some(c"tmpfs"), c"tmp", Some(c"tmpfs"), flags, Some(TMP_OPTIONS)).or_fail("mount /tmp")?;
     for (source, target) in binds {
         mount(Some(*source), *target, NONE, MsFlags::MS_BIND, NONE).or_fail("bind a device node")?;
+    }
+    Ok(())
+}
+
+/// Covers the root's /dev by a small file system in memory, with a file for every node that is to be bound.
+fn make_dev(binds: DeviceBinds) -> Result<(), Failure> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(Some(c"tmpfs"), c"dev", Some(c"tmpfs"), flags, Some(DEV_OPTIONS)).or_fail("mount /dev")?;
+    for (_, node) in binds {
+        let flags = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        open(*node, flags, Mode::from_bits_truncate(0o666)).or_fail("make a place for a device node")?;
+    }
+    for (target, link) in LINKS {
+        symlinkat(target, AT_FDCWD, link).or_fail("link a name in /dev")?;
     }
     Ok(())
 }

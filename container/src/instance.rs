@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::{Error, Phase, sys};
 
@@ -35,6 +37,8 @@ pub struct Instance {
     pid: i32,
     pidfd: OwnedFd,
     phases: Vec<Phase>,
+    /// Whether it leads a process group whose members nothing else would end.
+    leads_group: bool,
     exit: Option<Exit>,
 }
 
@@ -59,9 +63,10 @@ impl Instance {
         streams: Streams,
         started_ns: u64,
         phases: Vec<Phase>,
+        leads_group: bool,
     ) -> Self {
         let Streams { stdin, stdout, stderr } = streams;
-        Self { stdin, stdout, stderr, started_ns, pid, pidfd, phases, exit: None }
+        Self { stdin, stdout, stderr, started_ns, pid, pidfd, phases, leads_group, exit: None }
     }
 
     /// Its process id as the host sees it. Names it only until it has been waited for.
@@ -80,10 +85,19 @@ impl Instance {
     }
 
     /// Sends SIGKILL. With a pid namespace everything inside dies with it; without, only the program itself
-    /// (see [`crate::cgroup::Cgroup::kill_all`]).
+    /// and, with [`crate::Spec::new_session`], its process group (see also [`crate::cgroup::Cgroup::kill_all`]).
     pub fn kill(&self) {
         // The only failure is ESRCH: it is dead already.
         let _ = sys::pidfd_send_signal(self.pidfd(), libc::SIGKILL);
+        self.end_group();
+    }
+
+    /// Kills the rest of its process group. As long as the leader has not been reaped the number is the group's own.
+    fn end_group(&self) {
+        if self.leads_group && self.exit.is_none() {
+            // ESRCH, if it has ended before it could lead one.
+            let _ = killpg(Pid::from_raw(self.pid), Signal::SIGKILL);
+        }
     }
 
     /// Waits until it has ended and reaps it; from then on returns the same again.
@@ -93,6 +107,10 @@ impl Instance {
     pub fn wait(&mut self) -> Result<Exit, Error> {
         if let Some(exit) = self.exit {
             return Ok(exit);
+        }
+        if self.leads_group {
+            self.until_ended(None)?;
+            self.end_group();
         }
         let (status, usage) = sys::wait4(self.pid).map_err(|errno| Error::Wait { pid: self.pid, errno })?;
         let exit = Exit {
@@ -108,20 +126,28 @@ impl Instance {
     /// # Errors
     /// As [`Self::wait`].
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<Exit>, Error> {
-        let deadline_ns = sys::now_ns().saturating_add(timeout.as_nanos().try_into().unwrap_or(u64::MAX));
-        while self.exit.is_none() {
+        if self.exit.is_none() && !self.until_ended(Some(timeout))? {
+            return Ok(None);
+        }
+        self.wait().map(Some)
+    }
+
+    /// Whether it ends within `timeout`; it stays to be reaped.
+    fn until_ended(&self, timeout: Option<Duration>) -> Result<bool, Error> {
+        let longest = timeout.and_then(|timeout| timeout.as_nanos().try_into().ok()).unwrap_or(u64::MAX);
+        let deadline_ns = sys::now_ns().saturating_add(longest);
+        loop {
             let left = Duration::from_nanos(deadline_ns.saturating_sub(sys::now_ns()));
             // Rounded up, or the last millisecond would be spent spinning.
             let left_ms = i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
             let timeout = PollTimeout::try_from(left_ms).unwrap_or(PollTimeout::ZERO);
             match poll(&mut [PollFd::new(self.pidfd(), PollFlags::POLLIN)], timeout) {
-                Ok(0) if sys::now_ns() >= deadline_ns => return Ok(None),
+                Ok(0) if sys::now_ns() >= deadline_ns => return Ok(false),
                 Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) => break,
+                Ok(_) => return Ok(true),
                 Err(errno) => return Err(Error::Wait { pid: self.pid, errno }),
             }
         }
-        self.wait().map(Some)
     }
 }
 

@@ -44,11 +44,12 @@ impl Layers {
         let (_, devices) = rootfs::skeleton(&dir.join(BASE))?;
         for sub in [PROGRAM, "instance"] {
             let path = dir.join(sub);
-            fs::create_dir_all(&path).map_err(|source| RootfsError { path, source })?;
+            fs::create_dir_all(&path).map_err(|source| RootfsError::Prepare { path, source })?;
         }
         let path = dir.join(PROGRAM).join(name);
-        rootfs::install(&path, program).map_err(|source| RootfsError { path, source })?;
-        let dir = fs::canonicalize(dir).map_err(|source| RootfsError { path: dir.to_owned(), source })?;
+        rootfs::install(&path, program).map_err(|source| RootfsError::Prepare { path, source })?;
+        let dir =
+            fs::canonicalize(dir).map_err(|source| RootfsError::Prepare { path: dir.to_owned(), source })?;
         Ok(Self { dir, program: Path::new("/").join(name), devices })
     }
 

@@ -1,17 +1,19 @@
-//! The skeleton of an instance's root file system: made once, bound read-only by every instance.
+//! The root file system of instances: a skeleton that is made once, or a directory of the caller's; bound read-only by
+//! every instance.
 //!
 //! Invariant: nothing in it is mounted or changed by an instance, so any number can share it at a time, and
-//! removing it is `remove_dir_all`.
+//! removing a skeleton is `remove_dir_all`. A directory of the caller's is not written to at all.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-/// A prepared skeleton. The directory belongs to the caller, who removes it when no instance needs it.
+/// A prepared root. The directory belongs to the caller, who removes it when no instance needs it.
 #[derive(Clone, Debug)]
 pub struct Rootfs {
     dir: PathBuf,
@@ -19,14 +21,37 @@ pub struct Rootfs {
     devices: Devices,
 }
 
-/// Why a skeleton could not be made.
+/// Why there is no root to start anything in.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot prepare {}: {source}; choose a directory that can be written to", .path.display())]
-pub struct RootfsError {
-    /// What could not be made.
-    pub path: PathBuf,
-    /// The kernel's answer.
-    pub source: io::Error,
+pub enum RootfsError {
+    /// The skeleton could not be made.
+    #[error("cannot prepare {}: {source}; choose a directory that can be written to", .path.display())]
+    Prepare {
+        /// What could not be made.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The caller's directory cannot be used.
+    #[error("cannot use {} as a root: {source}", .path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The caller's directory has no place for what every container mounts.
+    #[error(
+        "{} has no directory '{missing}', on which a container mounts its own; make it: mkdir {}",
+        .dir.display(),
+        .dir.join(.missing).display()
+    )]
+    NoMountPoint {
+        /// The directory.
+        dir: PathBuf,
+        /// What is missing in it.
+        missing: &'static str,
+    },
 }
 
 /// Paths of the host to bind, and where, relative to the root.
@@ -40,6 +65,8 @@ pub(crate) enum Devices {
     /// The host's nodes, each bound over an empty file: without CAP_MKNOD, or where the skeleton's file
     /// system is mounted nodev, as many a /tmp is.
     Binds,
+    /// A file system in memory over /dev, with the host's nodes bound into it: where the directory is not ours to write to.
+    Memory,
 }
 
 impl Devices {
@@ -47,7 +74,7 @@ impl Devices {
     pub(crate) fn binds(self) -> DeviceBinds {
         match self {
             Self::Nodes => &[],
-            Self::Binds => &BINDS,
+            Self::Binds | Self::Memory => &BINDS,
         }
     }
 }
@@ -66,13 +93,16 @@ const BINDS: [(&CStr, &CStr); 6] = [
     (c"/dev/tty", c"dev/tty"),
 ];
 
-/// What programs expect beside the nodes.
-const LINKS: [(&str, &str); 4] = [
-    ("/proc/self/fd", "fd"),
-    ("/proc/self/fd/0", "stdin"),
-    ("/proc/self/fd/1", "stdout"),
-    ("/proc/self/fd/2", "stderr"),
+/// What programs expect beside the nodes: where it leads, and its path relative to the root.
+pub(crate) const LINKS: [(&CStr, &CStr); 4] = [
+    (c"/proc/self/fd", c"dev/fd"),
+    (c"/proc/self/fd/0", c"dev/stdin"),
+    (c"/proc/self/fd/1", c"dev/stdout"),
+    (c"/proc/self/fd/2", c"dev/stderr"),
 ];
+
+/// What a container mounts something on.
+const MOUNT_POINTS: [&str; 3] = ["proc", "dev", "tmp"];
 
 impl Rootfs {
     /// Makes the skeleton in `dir`, created if need be, with one executable at `/NAME`. Doing it again only
@@ -80,14 +110,29 @@ impl Rootfs {
     ///
     /// # Errors
     /// [`RootfsError`] names the path that could not be made.
-    pub fn prepare(dir: &Path, name: &str, program: &[u8]) -> Result<Self, RootfsError> {
+    pub fn prepare(dir: &Path, name: impl AsRef<Path>, program: &[u8]) -> Result<Self, RootfsError> {
         let (dir, devices) = skeleton(dir)?;
-        let path = dir.join(name);
+        let path = dir.join(&name);
         install(&path, program).map_err(at(&path))?;
         Ok(Self { dir, program: Path::new("/").join(name), devices })
     }
 
-    /// The skeleton's directory on the host, absolute.
+    /// The directory `dir` of the caller's as it is, and the executable at `program` inside.
+    ///
+    /// # Errors
+    /// [`RootfsError`] says what is missing in it.
+    pub fn of_dir(dir: &Path, program: &Path) -> Result<Self, RootfsError> {
+        // As for a skeleton.
+        let dir =
+            fs::canonicalize(dir).map_err(|source| RootfsError::Open { path: dir.to_path_buf(), source })?;
+        let is_there = |sub: &&str| fs::symlink_metadata(dir.join(sub)).is_ok_and(|meta| meta.is_dir());
+        match MOUNT_POINTS.into_iter().find(|sub| !is_there(sub)) {
+            Some(missing) => Err(RootfsError::NoMountPoint { dir, missing }),
+            None => Ok(Self { dir, program: program.to_path_buf(), devices: Devices::Memory }),
+        }
+    }
+
+    /// Its directory on the host, absolute.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -101,11 +146,21 @@ impl Rootfs {
     pub(crate) fn binds(&self) -> DeviceBinds {
         self.devices.binds()
     }
+
+    /// Whether every instance has to make a /dev to bind them into.
+    pub(crate) fn needs_dev(&self) -> bool {
+        self.devices == Devices::Memory
+    }
+
+    /// Whether it is a skeleton that nodes could not be made in.
+    pub(crate) fn lacks_nodes(&self) -> bool {
+        self.devices == Devices::Binds
+    }
 }
 
 /// Makes everything but the program in `dir`; returns its absolute path and where its devices come from.
 pub(crate) fn skeleton(dir: &Path) -> Result<(PathBuf, Devices), RootfsError> {
-    for sub in ["proc", "dev", "tmp"] {
+    for sub in MOUNT_POINTS {
         let path = dir.join(sub);
         fs::create_dir_all(&path).map_err(at(&path))?;
     }
@@ -116,7 +171,8 @@ pub(crate) fn skeleton(dir: &Path) -> Result<(PathBuf, Devices), RootfsError> {
         fs::set_permissions(path, mode.clone()).map_err(at(path))?;
     }
     for (target, link) in LINKS {
-        let path = dir.join("dev").join(link);
+        let (target, path) =
+            (OsStr::from_bytes(target.to_bytes()), dir.join(OsStr::from_bytes(link.to_bytes())));
         if let Err(error) = symlink(target, &path)
             && error.kind() != io::ErrorKind::AlreadyExists
         {
@@ -135,7 +191,7 @@ pub(crate) fn skeleton(dir: &Path) -> Result<(PathBuf, Devices), RootfsError> {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> RootfsError + use<> {
     let path = path.to_path_buf();
-    move |source| RootfsError { path, source }
+    move |source| RootfsError::Prepare { path, source }
 }
 
 /// Makes a device node that works, or else an empty file to bind the host's node over.

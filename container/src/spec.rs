@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::ops::BitOr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ pub enum Root {
     /// The caller's own root.
     #[default]
     Host,
-    /// `chroot(2)` into the skeleton; nothing is mounted, so `/proc` stays empty and nothing is read-only.
+    /// `chroot(2)` into the skeleton; nothing is mounted, so `/proc` stays as it is (empty) and nothing is read-only.
     Chroot(Rootfs),
     /// The skeleton bound read-only, `pivot_root(2)`, a fresh /proc, device nodes, tmpfs on /tmp.
     /// Needs [`Namespaces::MOUNT`].
@@ -71,7 +72,7 @@ pub enum Root {
 }
 
 /// Where one of the standard streams leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Stdio {
     /// A pipe whose other end the [`crate::Instance`] holds.
     Pipe,
@@ -79,6 +80,8 @@ pub enum Stdio {
     Inherit,
     /// The host's /dev/null.
     Null,
+    /// An open file. Its position is shared by all who got it from the same opening.
+    File(Arc<OwnedFd>),
 }
 
 /// What to start, and which mechanisms to isolate it with.
@@ -86,7 +89,9 @@ pub enum Stdio {
 pub struct Spec {
     /// The executable as seen inside the instance's root.
     pub program: PathBuf,
-    /// `argv[1..]`; `argv[0]` is the program's path.
+    /// `argv[0]`, if it is not to be the program's path.
+    pub arg0: Option<OsString>,
+    /// `argv[1..]`.
     pub args: Vec<OsString>,
     /// The whole environment, `NAME=value`; empty by default, for environment size moves results.
     pub env: Vec<OsString>,
@@ -98,7 +103,8 @@ pub struct Spec {
     pub root: Root,
     /// The cgroup it starts in; see [`Cgroup::join`].
     pub cgroup: Option<Join>,
-    /// Starts a session of its own, so that it has no controlling terminal to inject input into.
+    /// Starts a session of its own, so that it has no controlling terminal to inject input into, and what it leaves
+    /// behind in its process group dies when it has ended.
     pub new_session: bool,
     /// `no_new_privs`: set-uid bits and file capabilities mean nothing from here on.
     pub no_new_privs: bool,
@@ -119,6 +125,7 @@ impl Spec {
     pub fn process(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
+            arg0: None,
             args: Vec::new(),
             env: Vec::new(),
             namespaces: Namespaces::NONE,

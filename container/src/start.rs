@@ -26,6 +26,7 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
     let started_ns = sys::now_ns();
     check(spec)?;
     let program = c_string(spec.program.as_os_str(), "program path")?;
+    let arg0 = spec.arg0.as_ref().map(|arg0| c_string(arg0, "argument")).transpose()?;
     let args = c_strings(&spec.args, "argument")?;
     let env = c_strings(&spec.env, "environment variable")?;
     let parent = sys::pidfd_of_self().map_err(|errno| Error::Prepare { doing: "open a pidfd", errno })?;
@@ -46,7 +47,7 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
         no_new_privs: spec.no_new_privs,
         drop_capabilities: spec.drop_capabilities,
         seccomp: spec.seccomp.as_ref().map(|filter| filter.program()),
-        argv: pointers(std::iter::once(&program).chain(&args)),
+        argv: pointers(std::iter::once(arg0.as_ref().unwrap_or(&program)).chain(&args)),
         envp: pointers(&env),
         program,
     };
@@ -59,7 +60,9 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
     let (pid, pidfd) = cloned.map_err(Error::Clone)?;
     plan.report.end(Step::Exec);
 
-    let mut instance = Instance::new(pid, pidfd, streams, started_ns, plan.report.phases());
+    // In a pid namespace the kernel sees to it.
+    let leads_group = spec.new_session && !spec.namespaces.contains(Namespaces::PID);
+    let mut instance = Instance::new(pid, pidfd, streams, started_ns, plan.report.phases(), leads_group);
     match plan.report.outcome() {
         (Step::Exec, None) => Ok(instance),
         (Step::Exec, Some(failure)) if failure.is_exec() => {
@@ -84,7 +87,7 @@ fn check(spec: &Spec) -> Result<(), Error> {
     {
         return Err(Error::Contradiction("a pivoted root needs a mount namespace: add Namespaces::MOUNT"));
     }
-    if matches!(&spec.root, Root::Chroot(rootfs) if !rootfs.binds().is_empty()) {
+    if matches!(&spec.root, Root::Chroot(rootfs) if rootfs.lacks_nodes()) {
         return Err(Error::Contradiction(
             "this rootfs has no device nodes and a chroot cannot bind any: prepare it as root, in a directory \
              whose file system is not mounted nodev",
@@ -101,7 +104,9 @@ fn root_plan(spec: &Spec) -> Result<RootPlan, Error> {
     Ok(match &spec.root {
         Root::Host => RootPlan::Host,
         Root::Chroot(rootfs) => RootPlan::Chroot(dir(rootfs.dir())?),
-        Root::Pivot(rootfs) => RootPlan::Pivot { dir: dir(rootfs.dir())?, binds: rootfs.binds() },
+        Root::Pivot(rootfs) => {
+            RootPlan::Pivot { dir: dir(rootfs.dir())?, new_dev: rootfs.needs_dev(), binds: rootfs.binds() }
+        }
         Root::Overlay(layers) => {
             let in_user_namespace = spec.namespaces.contains(Namespaces::USER);
             RootPlan::Overlay {
@@ -121,9 +126,9 @@ fn user_map() -> UserMap {
 
 /// The child's ends of its three standard streams, and ours.
 fn stdio(spec: &Spec) -> Result<([Option<OwnedFd>; 3], Streams), Errno> {
-    let (stdin, our_stdin) = stream(spec.stdin, Direction::In)?;
-    let (stdout, our_stdout) = stream(spec.stdout, Direction::Out)?;
-    let (stderr, our_stderr) = stream(spec.stderr, Direction::Out)?;
+    let (stdin, our_stdin) = stream(&spec.stdin, Direction::In)?;
+    let (stdout, our_stdout) = stream(&spec.stdout, Direction::Out)?;
+    let (stderr, our_stderr) = stream(&spec.stderr, Direction::Out)?;
     Ok(([stdin, stdout, stderr], Streams { stdin: our_stdin, stdout: our_stdout, stderr: our_stderr }))
 }
 
@@ -133,10 +138,15 @@ enum Direction {
     Out,
 }
 
-fn stream(choice: Stdio, direction: Direction) -> Result<(Option<OwnedFd>, Option<File>), Errno> {
+fn stream(choice: &Stdio, direction: Direction) -> Result<(Option<OwnedFd>, Option<File>), Errno> {
     Ok(match choice {
         Stdio::Inherit => (None, None),
         Stdio::Null => (Some(sys::above_stdio(sys::open_null()?)?), None),
+        Stdio::File(file) => {
+            let copy =
+                file.try_clone().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+            (Some(sys::above_stdio(copy)?), None)
+        }
         Stdio::Pipe => {
             let (reader, writer) = sys::pipe()?;
             let (child, ours) = if direction == Direction::In { (reader, writer) } else { (writer, reader) };

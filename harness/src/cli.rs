@@ -3,14 +3,14 @@
 pub mod ab;
 pub mod baseline;
 pub mod claims;
+pub mod exec;
 pub mod export;
 pub mod history;
 pub mod judge;
+pub mod measure;
 pub mod report;
 
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use results::Experiment;
@@ -18,9 +18,11 @@ use results::Experiment;
 use ab::AbArgs;
 use baseline::BaselineCommand;
 use claims::ClaimsArgs;
+use exec::ExecArgs;
 use export::ExportArgs;
 use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
+use measure::MeasureArgs;
 use report::ReportArgs;
 
 /// What does isolation cost on this machine?
@@ -55,6 +57,15 @@ pub enum Command {
         #[command(flatten)]
         args: RunArgs,
     },
+    /// Run a program of yours, from its start to its exit, in every backend.
+    ///
+    /// Measures wall time, CPU time and peak memory, interleaved like everything else, and checks that exit status and
+    /// output are the same in all backends and all trials. A static program runs everywhere; the unikernel has few system
+    /// calls, and one that needs others is `n/a` there with their names. With --rootfs any program runs as a process and in
+    /// a container. It gets no files of this host: give it its input with --stdin. Its standard error is thrown away, its
+    /// environment is what --env says.
+    #[command(after_help = exec::EXAMPLES)]
+    Exec(ExecArgs),
     /// List backends, experiments and workloads: what is available here and, if not, why.
     List(JsonArg),
     /// Say what this host can measure, what will distort the numbers, and the command that mends it.
@@ -161,63 +172,23 @@ pub struct JsonArg {
 /// How to run experiments.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Fewer samples: done in about 25 seconds, with wider intervals.
-    #[arg(long, conflicts_with = "thorough")]
-    pub quick: bool,
-
-    /// More samples: about 15 minutes, with narrower intervals.
-    #[arg(long)]
-    pub thorough: bool,
-
-    /// Only these backends, separated by commas (see `bench list`).
-    #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
-    pub backends: Vec<String>,
+    /// How to measure.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
 
     /// Only these workloads, separated by commas (see `bench list`).
     #[arg(long, value_delimiter = ',', value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
-
-    /// Take exactly this many samples of everything, whatever the time budget.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub samples: Option<u32>,
-
-    /// Stop sampling after this long, e.g. `90s` or `5m`; a minimum of samples is always taken.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub time_budget: Option<Duration>,
 
     /// Instances at a time in `density`, at most; half of the free memory always stays free [default: 16, 32 or 128 with
     /// --quick, without, and with --thorough].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..i64::from(results::series::ROUND)))]
     pub instances: Option<u32>,
 
-    /// Seed of the order of trials and of the bootstrap; random if not given, and recorded.
-    #[arg(long)]
-    pub seed: Option<u64>,
-
     /// Boot this kernel in `microvm-linux`, a bzImage or an ELF vmlinux [default: the host's own, else the
     /// newest in the cache; see `bench kernel list`].
     #[arg(long, value_name = "PATH")]
     pub kernel: Option<PathBuf>,
-
-    /// Try this backend even if the probe says that it cannot run here; may be given more than once.
-    #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
-    pub force_backend: Vec<String>,
-
-    /// Run instances on this CPU, or `none` to let the kernel choose [default: the last CPU].
-    #[arg(long, value_name = "CPU")]
-    pub pin: Option<PinChoice>,
-
-    /// Folder for the results; the run gets a folder of its own inside.
-    #[arg(long, value_name = "DIR", default_value = "bench-results")]
-    pub out: PathBuf,
-
-    /// Print the results as JSON (the content of run.json) instead of a table.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Fail with status 3 if this backend cannot run here; may be given more than once.
-    #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
-    pub require: Vec<String>,
 
     /// Take turns with another run, led over standard input by this version of the protocol of `bench ab`.
     #[arg(long, value_name = "VERSION", hide = true)]
@@ -257,46 +228,6 @@ impl From<ExperimentName> for Experiment {
     }
 }
 
-/// Where instances run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PinChoice {
-    /// On this CPU.
-    Cpu(usize),
-    /// Wherever the kernel puts them.
-    None,
-}
-
-impl FromStr for PinChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Self::None),
-            cpu => cpu.parse().map(Self::Cpu).map_err(|_| "expected a CPU number or `none`".to_owned()),
-        }
-    }
-}
-
-/// A time with a unit; a bare number means seconds.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    const WANTED: &str = "expected a time such as `90s`, `5m` or `1h30m`";
-    let duration = match text.parse::<u32>() {
-        Ok(seconds) => Duration::from_secs(seconds.into()),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|signed| Duration::try_from(signed).ok())
-            .ok_or(WANTED)?,
-    };
-    // Longer than a week is a typing error, and far from every overflow.
-    let week = Duration::from_secs(7 * 24 * 3600);
-    match duration {
-        Duration::ZERO => Err("a budget of no time measures nothing".to_owned()),
-        long if long > week => Err("a budget of over a week".to_owned()),
-        fine => Ok(fine),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,15 +236,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times_take_units_and_bare_seconds() {
-        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
-        for bad in ["", "0", "0s", "-5s", "soon", "9999999h", "99999999999999999999"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::ab::protocol::Standing;
 use crate::ab::turns::Turns;
 use crate::backend::Backend;
 use crate::experiment::density::{Reading, Series};
-use crate::experiment::{Finding, Plan, Rig, plan};
+use crate::experiment::{Finding, Plan, Rig};
 use crate::preset::Preset;
 use crate::progress::{Position, Progress, name};
 use crate::schedule::{Stopping, block};
@@ -69,10 +69,9 @@ pub enum Course {
 }
 
 impl Executor<'_> {
-    /// Runs the experiments in order, sharing the time budget out; what one leaves unused, the
+    /// Carries the plans out in order, sharing the time budget out; what one leaves unused, the
     /// later ones get. The turns of another run do not count.
-    pub fn run(&mut self, experiments: &[Experiment], contestants: &mut [Contestant]) -> Result<Course> {
-        let plans: Vec<_> = experiments.iter().map(|&experiment| plan(experiment)).collect();
+    pub fn run(&mut self, plans: &[Box<dyn Plan>], contestants: &mut [Contestant]) -> Result<Course> {
         let mut started = Instant::now();
         for (index, plan) in plans.iter().enumerate() {
             let shares: f64 = plans[index..].iter().map(|plan| plan.share()).sum();
@@ -298,7 +297,7 @@ impl Executor<'_> {
                 cell.failures += 1;
                 tracing::debug!("{backend}: {}: {error}", workload.name);
                 let reason = cell.reason.insert(error.to_string());
-                if cell.failures >= PATIENCE {
+                if cell.failures >= PATIENCE || error.is_final() {
                     cell.over = true;
                     self.give_up(plan, workload, backend, reason)?;
                 }

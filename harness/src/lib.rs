@@ -21,6 +21,7 @@ pub mod kernel;
 pub mod output;
 pub mod pin;
 pub mod preset;
+pub mod program;
 pub mod progress;
 pub mod runs;
 pub mod schedule;

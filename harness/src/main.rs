@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use harness::cli::{Cli, Command};
 use harness::command::{
-    ab, baseline, claims, clean, compare, doctor, export, history, kernel, list, report, run,
+    ab, baseline, claims, clean, compare, doctor, exec, export, history, kernel, list, report, run,
 };
 use harness::status::{self, Outcome};
 use tracing::level_filters::LevelFilter;
@@ -29,6 +29,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
             let experiments: Vec<_> = experiments.into_iter().map(Into::into).collect();
             return run::run(&experiments, &args);
         }
+        Command::Exec(args) => return exec::exec(&args),
         Command::List(json) => list::list(json)?,
         Command::Doctor(json) => doctor::doctor(json)?,
         Command::Report(args) => report::report(&args)?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::RunArgs;
+use crate::cli::measure::MeasureArgs;
 use crate::experiment::density::Extent;
 use crate::schedule::Stopping;
 
@@ -21,8 +21,10 @@ pub struct Preset {
 
 impl Preset {
     /// What the command line asks for.
-    pub fn of(args: &RunArgs) -> Self {
-        let (name, seconds, min_blocks, max_blocks, relative_width, instances) =
+    ///
+    /// `instances`: how many at a time, if the user says. `share`: of the usual time for all experiments, if it is not.
+    pub fn of(args: &MeasureArgs, instances: Option<u32>, share: f64) -> Self {
+        let (name, seconds, min_blocks, max_blocks, relative_width, usual_instances) =
             match (args.quick, args.thorough) {
                 (true, _) => ("quick", 20, 3, 60, 0.02, 16),
                 (_, true) => ("thorough", 900, 20, 1000, 0.003, 128),
@@ -32,11 +34,11 @@ impl Preset {
             Some(blocks) => Stopping::exactly(blocks),
             None => Stopping { min_blocks, max_blocks, relative_width },
         };
-        let budget = args.time_budget.unwrap_or(Duration::from_secs(seconds));
-        let extent = match args.instances {
+        let budget = args.time_budget.unwrap_or(Duration::from_secs(seconds).mul_f64(share));
+        let extent = match instances {
             // Whoever names a number may wait for it.
             Some(instances) => Extent { instances, time: budget / 4 },
-            None => Extent { instances: at_least_four_a_cpu(instances), time: budget / 40 },
+            None => Extent { instances: at_least_four_a_cpu(usual_instances), time: budget / 40 },
         };
         Self { name, budget, stopping, extent }
     }

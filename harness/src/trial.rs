@@ -48,9 +48,25 @@ pub enum TrialError {
     /// The host failed to read or wait.
     #[error("cannot read its output: {0}")]
     Io(#[from] io::Error),
+    /// A program of the user's did not end by itself.
+    #[error("it had not ended after {seconds} s and was killed; --timeout gives it longer")]
+    StillRunning {
+        /// The time allowed.
+        seconds: u64,
+    },
+    /// A program of the user's did not do the same as before.
+    #[error("{0}")]
+    Differs(String),
     /// It could not be started, observed or stopped.
     #[error("{}", crate::output::chain(.0))]
     Backend(anyhow::Error),
+}
+
+impl TrialError {
+    /// Whether another trial would say nothing new: it would take as long, or hide that one was different.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::StillRunning { .. } | Self::Differs(_))
+    }
 }
 
 /// An event and the moment at which the host saw it.

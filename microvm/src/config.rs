@@ -3,8 +3,10 @@
 //! Invariant: [`Config::validate`] passing means that only the host or the program can still make a start fail.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::launcher::Error;
@@ -23,10 +25,12 @@ pub enum Stderr {
 }
 
 /// What to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
-    /// A static x86-64 executable; the guest sees this path as its argument 0.
+    /// A static x86-64 executable.
     pub program: PathBuf,
+    /// Its argument 0, if that is not to be its path.
+    pub arg0: Option<OsString>,
     /// Its other arguments.
     pub args: Vec<OsString>,
     /// Its environment, nothing else is passed.
@@ -37,6 +41,8 @@ pub struct Config {
     pub deadline: Option<Duration>,
     /// `cgroup.procs` files of cgroups that the VMM process joins before it allocates anything.
     pub cgroup_procs: Vec<PathBuf>,
+    /// An open file to be the guest's descriptor 0 instead of a pipe, `Instance::stdin`.
+    pub stdin: Option<Arc<OwnedFd>>,
     /// Where the guest's descriptor 2 goes.
     pub stderr: Stderr,
 }
@@ -46,11 +52,13 @@ impl Config {
     pub fn new(program: impl Into<PathBuf>) -> Config {
         Config {
             program: program.into(),
+            arg0: None,
             args: Vec::new(),
             env: Vec::new(),
             memory_bytes: 32 << 20,
             deadline: None,
             cgroup_procs: Vec::new(),
+            stdin: None,
             stderr: Stderr::default(),
         }
     }
@@ -82,6 +90,11 @@ pub struct MemorySizeError {
 pub(crate) fn check_memory(bytes: u64) -> Result<(), MemorySizeError> {
     let possible = (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) && bytes.is_multiple_of(LARGE_PAGE_SIZE);
     if possible { Ok(()) } else { Err(MemorySizeError { bytes }) }
+}
+
+/// Whether a guest can have that much memory.
+pub fn is_memory_size(bytes: u64) -> bool {
+    check_memory(bytes).is_ok()
 }
 
 /// Checks how long a guest may run.

@@ -51,7 +51,7 @@ pub struct Exit {
 /// A machine.
 #[derive(Debug)]
 pub struct Instance {
-    /// The write end of the guest's standard input; drop it to make the guest see the end of file.
+    /// The write end of the guest's standard input, unless that is a file; drop it to make the guest see the end of file.
     pub stdin: Option<File>,
     /// The read end of its standard output.
     pub stdout: File,
@@ -71,7 +71,7 @@ impl Instance {
     pub(crate) fn adopt(
         pid: Pid,
         started: TimeSpec,
-        stdin: File,
+        stdin: Option<File>,
         stdout: File,
         stderr: Option<File>,
         report: File,
@@ -83,7 +83,7 @@ impl Instance {
             let _ = waitpid(pid, None);
         })?;
         Ok(Instance {
-            stdin: Some(stdin),
+            stdin,
             stdout,
             stderr,
             started_ns: Duration::from(started).as_nanos() as u64,

@@ -8,7 +8,7 @@
 use std::ffi::{CStr, CString, NulError, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -135,6 +135,7 @@ impl Launcher {
         self.spawn(&Child {
             args: arguments(config)?,
             env: environment(&config.env)?,
+            stdin: config.stdin.as_deref().map(OwnedFd::as_fd),
             stderr: config.stderr,
             initramfs: None,
             deadline: config.deadline,
@@ -148,6 +149,7 @@ impl Launcher {
         self.spawn(&Child {
             args: linux_arguments(config)?,
             env: Vec::new(),
+            stdin: None,
             stderr: config.console,
             initramfs: Some(config.initramfs.fd()),
             deadline: config.deadline,
@@ -155,7 +157,10 @@ impl Launcher {
     }
 
     fn spawn(&self, child: &Child<'_>) -> Result<Instance, Error> {
-        let (stdin_child, stdin) = pipe()?;
+        let (stdin_child, stdin) = match child.stdin {
+            Some(file) => (copy(file)?, None),
+            None => pipe().map(|(read, write)| (read, Some(File::from(write))))?,
+        };
         let (stdout, stdout_child) = pipe()?;
         let (report, report_child) = pipe()?;
         let (stderr, stderr_child) = match child.stderr {
@@ -169,7 +174,7 @@ impl Launcher {
         // Instance::report must not wait.
         fcntl(&report, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(Error::host("fcntl(O_NONBLOCK)"))?;
         let initramfs = match child.initramfs {
-            Some(fd) => Some(above_targets(fd.try_clone_to_owned().map_err(cannot_copy)?)?),
+            Some(fd) => Some(copy(fd)?),
             None => None,
         };
 
@@ -189,7 +194,7 @@ impl Launcher {
             .map_err(Error::host("clock_gettime"))?;
         let pid = posix_spawn(path.as_c_str(), &actions, &attributes()?, &child.args, &child.env)
             .map_err(Error::host("posix_spawn of the VMM"))?;
-        Instance::adopt(pid, started_ns, stdin.into(), stdout.into(), stderr, report.into(), child.deadline)
+        Instance::adopt(pid, started_ns, stdin, stdout.into(), stderr, report.into(), child.deadline)
     }
 }
 
@@ -197,13 +202,16 @@ impl Launcher {
 struct Child<'a> {
     args: Vec<CString>,
     env: Vec<CString>,
+    stdin: Option<BorrowedFd<'a>>,
     stderr: Stderr,
     initramfs: Option<BorrowedFd<'a>>,
     deadline: Option<Duration>,
 }
 
-fn cannot_copy(source: io::Error) -> Error {
-    Error::Host { call: "fcntl(F_DUPFD_CLOEXEC)", source }
+/// A copy out of the way of the file actions.
+fn copy(fd: BorrowedFd<'_>) -> Result<OwnedFd, Error> {
+    let cannot_copy = |source| Error::Host { call: "fcntl(F_DUPFD_CLOEXEC)", source };
+    above_targets(fd.try_clone_to_owned().map_err(cannot_copy)?)
 }
 
 /// A fresh process: default signal actions, since the VMM's deadline is SIGALRM at its default, and none blocked.
@@ -222,7 +230,9 @@ fn attributes() -> Result<PosixSpawnAttr, Error> {
 fn arguments(config: &Config) -> Result<Vec<CString>, Error> {
     let mut arguments =
         common_arguments(UNIKERNEL, config.memory_bytes, config.deadline, &config.cgroup_procs)?;
-    let words = [config.program.as_os_str()].into_iter().chain(config.args.iter().map(OsString::as_os_str));
+    let program = config.program.as_os_str();
+    let arg0 = config.arg0.as_deref().unwrap_or(program);
+    let words = [program, arg0].into_iter().chain(config.args.iter().map(OsString::as_os_str));
     for word in words {
         arguments.push(CString::new(word.as_bytes())?);
     }

@@ -33,7 +33,7 @@ mod report;
 pub mod stack;
 pub mod vmm;
 
-pub use config::{Config, MemorySizeError, Stderr};
+pub use config::{Config, MemorySizeError, Stderr, is_memory_size};
 pub use instance::{Exit, Instance, Usage};
 pub use launcher::{Error, Launcher, check_program};
 pub use probe::{KvmFacts, probe};

@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use common::{CALLS, CALLS_PIE, CLOCK, PATIENCE, PROGRAMS, REGISTERS, RUST, existing, has_kvm, run_program};
 use microvm::{Config, Launcher, Outcome};
@@ -62,6 +63,26 @@ fn busybox_reads_its_input() {
     instance.stdout.read_to_string(&mut output).unwrap();
     assert_eq!(output, (0..5000).map(|i| format!("{i}\n")).collect::<String>());
     assert_eq!(instance.wait().unwrap().outcome, Outcome::Exited(0));
+}
+
+#[test]
+fn a_program_can_have_another_name_and_a_file_for_input() {
+    let (true, Some(busybox)) = (has_kvm(), existing(BUSYBOX)) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    std::fs::write(&input, "one\ntwo\n").unwrap();
+    let config = Config {
+        arg0: Some("wc".into()),
+        args: vec!["-l".into()],
+        stdin: Some(Arc::new(std::fs::File::open(&input).unwrap().into())),
+        deadline: Some(PATIENCE),
+        ..Config::new(busybox)
+    };
+    let mut instance = Launcher::new().unwrap().start(&config).unwrap();
+    assert!(instance.stdin.is_none());
+    let mut output = String::new();
+    instance.stdout.read_to_string(&mut output).unwrap();
+    assert_eq!((output.trim(), instance.wait().unwrap().outcome), ("2", Outcome::Exited(0)));
 }
 
 #[test]

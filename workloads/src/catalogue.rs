@@ -14,7 +14,8 @@ pub struct Workload {
     pub name: &'static str,
     /// The experiment it belongs to.
     pub group: Group,
-    /// What its samples are; without meaning for [`Group::Startup`], [`Group::Evidence`] and [`Group::Limits`].
+    /// What its samples are; without meaning for [`Group::Startup`], [`Group::Evidence`], [`Group::Limits`] and
+    /// [`Group::Program`].
     pub yields: Yields,
     /// What one operation is, in one line.
     pub summary: &'static str,
@@ -37,6 +38,8 @@ pub enum Group {
     Limits,
     /// Runs beside another instance and measures what that does to it.
     Neighbour,
+    /// Is no workload of the agent's at all.
+    Program,
 }
 
 /// What a workload's samples are.

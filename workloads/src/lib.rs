@@ -41,6 +41,19 @@ pub use delay::{LONGEST_NS as LONGEST_TEST_DELAY_NS, VARIABLE as TEST_DELAY};
 /// measures.
 pub static AGENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/workload"));
 
+impl Workload {
+    /// A program of somebody else's as a workload: a name for its results. The agent does not know it.
+    pub const fn of_program(name: &'static str) -> Self {
+        Self {
+            name,
+            group: Group::Program,
+            yields: Yields::TimePerOp,
+            summary: "a program of the user's",
+            run: |_| Err(work::Stop::Missing("the program: it is not part of the agent")),
+        }
+    }
+}
+
 /// The SHA-256 of [`AGENT`] in lower-case hexadecimal: two runs with the same digest measured the same
 /// program.
 pub fn agent_sha256() -> String {

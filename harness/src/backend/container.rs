@@ -1,12 +1,14 @@
 //! `container`: all namespaces, a cgroup with limits, a read-only root, no capabilities, a seccomp
 //! filter. `container-noseccomp` leaves only the filter out: what differs is the filter's price.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
-use container::{Rootfs, Spec};
+use container::Spec;
 use results::Experiment;
 
 use super::native::{Native, new_cgroup};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Instance, Job, Payload, Place};
 use crate::output::chain;
 use crate::scratch::{CgroupNames, Scratch, check_cgroups};
 
@@ -14,19 +16,20 @@ use crate::scratch::{CgroupNames, Scratch, check_cgroups};
 #[derive(Debug)]
 pub struct Container {
     filtered: bool,
+    payload: Arc<Payload>,
     spec: Option<Spec>,
     cgroups: Option<CgroupNames>,
 }
 
 impl Container {
     /// With the default seccomp filter.
-    pub fn filtered() -> Self {
-        Self { filtered: true, spec: None, cgroups: None }
+    pub fn filtered(payload: Arc<Payload>) -> Self {
+        Self { filtered: true, payload, spec: None, cgroups: None }
     }
 
     /// Without it.
-    pub fn unfiltered() -> Self {
-        Self { filtered: false, ..Self::filtered() }
+    pub fn unfiltered(payload: Arc<Payload>) -> Self {
+        Self { filtered: false, ..Self::filtered(payload) }
     }
 }
 
@@ -59,8 +62,13 @@ impl Backend for Container {
             Err(error) => format!("none: {}", chain(&error)),
         };
         let seccomp = if self.filtered { "the default list of the OCI runtimes" } else { "none" };
+        let root = match &self.payload.place {
+            Place::Within { root, .. } => format!("{}, read-only", root.display()),
+            Place::Agent | Place::Alone { .. } => "nothing but the program, read-only".to_owned(),
+        };
         Ok([
             ("isolation", namespaces.to_owned()),
+            ("root", root),
             ("kernel", "the host's".to_owned()),
             ("cgroups", cgroups),
             ("limits", limits),
@@ -73,9 +81,7 @@ impl Backend for Container {
 
     fn prepare(&mut self, scratch: &Scratch) -> Result<()> {
         let dir = scratch.dir().join(self.name());
-        let rootfs =
-            Rootfs::prepare(&dir, "workload", workloads::AGENT).context("prepare the root file system")?;
-        let mut spec = Spec::container(&rootfs);
+        let mut spec = self.payload.complete(Spec::container(&self.payload.rootfs(&dir)?));
         if !self.filtered {
             spec.seccomp = None;
         }
@@ -90,7 +96,7 @@ impl Backend for Container {
         let spec = self.spec.clone().context("the backend was not prepared")?;
         // Its cgroup is part of what it is: made for every instance, within the measured time.
         let cgroup = self.cgroups.as_ref().map(|names| new_cgroup(names, job)).transpose()?;
-        Native::start(spec, job, cgroup)
+        Native::start(self.payload.connect(spec)?, job, cgroup)
     }
 
     fn joins(&self, experiment: Experiment) -> bool {

@@ -2,6 +2,7 @@
 //! VMM process per instance.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use container::cgroup::Cgroup;
@@ -10,7 +11,7 @@ use microvm::linux::{Initramfs, LinuxConfig};
 
 use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Instance, Job, NotApplicable, Payload};
 use crate::host::kvm;
 use crate::kernel;
 use crate::scratch::{CgroupNames, Scratch};
@@ -22,6 +23,7 @@ const KERNEL_ALLOWANCE: u64 = 96 << 20;
 #[derive(Debug)]
 pub struct LinuxVm {
     given: Option<PathBuf>,
+    payload: Arc<Payload>,
     ready: Option<Ready>,
 }
 
@@ -37,8 +39,8 @@ struct Ready {
 
 impl LinuxVm {
     /// With the `given` kernel, or the one that [`kernel::choose`] finds.
-    pub fn new(given: Option<PathBuf>) -> Self {
-        Self { given, ready: None }
+    pub fn new(given: Option<PathBuf>, payload: Arc<Payload>) -> Self {
+        Self { given, payload, ready: None }
     }
 }
 
@@ -72,6 +74,9 @@ impl Backend for LinuxVm {
     }
 
     fn prepare(&mut self, scratch: &Scratch) -> Result<()> {
+        if !self.payload.is_agent() {
+            return Ok(());
+        }
         let kernel = kernel::choose(self.given.as_deref())?;
         self.ready = Some(Ready {
             launcher: Launcher::new()?,
@@ -89,6 +94,10 @@ impl Backend for LinuxVm {
     }
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
+        if !self.payload.is_agent() {
+            let why = "its init is bench's own agent, which starts no other program";
+            return Err(NotApplicable(why.to_owned()).into());
+        }
         let ready = self.ready.as_ref().context("the backend was not prepared")?;
         let memory_bytes = job.memory_bytes + KERNEL_ALLOWANCE;
         let limited = Job { memory_bytes: memory_bytes + VMM_ALLOWANCE, ..*job };

@@ -1,30 +1,35 @@
-//! `microvm`: the agent in a KVM virtual machine with the embedded unikernel guest, one VMM process
+//! `microvm`: the payload in a KVM virtual machine with the embedded unikernel guest, one VMM process
 //! per instance.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use container::cgroup::Cgroup;
-use microvm::{Config, Launcher, Stderr};
+use microvm::{Config, Launcher, Stderr, elf};
 
 use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Instance, Job, NotApplicable, Payload};
 use crate::host::kvm;
 use crate::scratch::{CgroupNames, Scratch};
 
 /// A minimal VM.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MicroVm {
+    payload: Arc<Payload>,
     launcher: Option<Launcher>,
-    agent: Option<PathBuf>,
+    /// The program, or why this guest does not run it.
+    program: Option<Result<PathBuf, String>>,
     cgroups: Option<CgroupNames>,
 }
 
 impl MicroVm {
-    /// Not yet prepared.
-    pub fn new() -> Self {
-        Self::default()
+    /// Of this payload, not yet prepared.
+    pub fn new(payload: Arc<Payload>) -> Self {
+        Self { payload, launcher: None, program: None, cgroups: None }
     }
 }
 
@@ -50,7 +55,13 @@ impl Backend for MicroVm {
 
     fn prepare(&mut self, scratch: &Scratch) -> Result<()> {
         self.launcher = Some(Launcher::new()?);
-        self.agent = Some(scratch.agent().to_owned());
+        let path = self.payload.file(scratch)?;
+        let file = File::open(&path).with_context(|| format!("open {}", path.display()))?;
+        // Whether it fits into the guest's memory is the job's business; the VMM says so.
+        self.program = Some(match elf::check(&file, u64::MAX) {
+            Ok(_) => Ok(path),
+            Err(error) => Err(format!("its guest runs static programs: {error}")),
+        });
         self.cgroups = Some(scratch.cgroup_names());
         Ok(())
     }
@@ -61,18 +72,24 @@ impl Backend for MicroVm {
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
         let launcher = self.launcher.as_ref().context("the backend was not prepared")?;
-        let agent = self.agent.as_ref().context("the backend was not prepared")?;
+        let program = match self.program.as_ref().context("the backend was not prepared")? {
+            Ok(program) => program,
+            Err(why) => return Err(NotApplicable(why.clone()).into()),
+        };
+        let variables = job.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         // The guest's size is its limit; what the VMM needs on top must not make the cgroup kill it.
         let limited = Job { memory_bytes: job.memory_bytes + VMM_ALLOWANCE, ..*job };
         let cgroup = self.cgroups.as_ref().and_then(|names| accounting_cgroup(names, &limited));
         let config = Config {
             stderr: Stderr::Null,
-            args: job.args.iter().map(Into::into).collect(),
-            env: job.env.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            arg0: self.payload.arg0.clone(),
+            args: self.payload.args.iter().cloned().chain(job.args.iter().map(Into::into)).collect(),
+            env: self.payload.env.iter().cloned().chain(variables).collect(),
+            stdin: self.payload.input()?,
             memory_bytes: job.memory_bytes,
             deadline: job.deadline,
             cgroup_procs: cgroup.as_ref().map(Cgroup::join_files).unwrap_or_default(),
-            ..Config::new(agent)
+            ..Config::new(program)
         };
         Ok(Box::new(Vm::new(launcher.start(&config)?, cgroup)))
     }

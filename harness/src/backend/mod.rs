@@ -1,14 +1,16 @@
-//! A backend is a way to run the agent. An experiment sees only the two traits below and never
+//! A backend is a way to run a payload, usually the agent. An experiment sees only the two traits below and never
 //! asks which backend it holds; adding one is a file here and a line in [`all`].
 //!
 //! Times are `CLOCK_MONOTONIC` nanoseconds of the host, sizes are bytes.
 
+mod calls;
 mod container;
 pub mod delayed;
 mod footprint;
 mod linux;
 mod microvm;
 mod native;
+mod payload;
 mod process;
 mod rungs;
 mod vm;
@@ -16,12 +18,14 @@ mod vm;
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::container::cgroup::Cgroup;
 use anyhow::Result;
 use results::{Experiment, Metric};
 
+pub use self::payload::{Payload, Place};
 use crate::scratch::Scratch;
 
 /// Facts about a backend for the results: what isolates it, which limits hold.
@@ -30,9 +34,9 @@ pub type Details = BTreeMap<String, String>;
 /// What an instance is to run, and under which limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
-    /// Arguments of the agent: the workload's name and its options.
+    /// Arguments of the agent, the workload's name and its options; they follow those of the payload itself.
     pub args: &'a [&'a str],
-    /// Its whole environment: names and values.
+    /// Its environment, with that of the payload the whole of it: names and values.
     pub env: &'a [(&'a str, &'a str)],
     /// Memory limit: the guest's size, the cgroup's limit.
     pub memory_bytes: u64,
@@ -66,9 +70,16 @@ impl JobLimits {
 pub struct Options {
     /// The kernel of Linux guests, if the user names one.
     pub kernel: Option<PathBuf>,
+    /// What all instances run.
+    pub payload: Arc<Payload>,
 }
 
-/// A way to run the agent. Several threads may start instances at once.
+/// Why a backend that works does not run this payload: by design, so that it is no failure.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotApplicable(pub String);
+
+/// A way to run the payload. Several threads may start instances at once.
 pub trait Backend: Send + Sync {
     /// Stable name, as on the command line and in the results.
     fn name(&self) -> &'static str;
@@ -88,7 +99,7 @@ pub trait Backend: Send + Sync {
     fn prepare(&mut self, scratch: &Scratch) -> Result<()>;
 
     /// Starts one instance and returns as soon as it runs on its own. It is killed when the thread that called this
-    /// ends, so that it cannot outlive `bench`.
+    /// ends, so that it cannot outlive `bench`. The error is a [`NotApplicable`] where the payload is not for it.
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>>;
 
     /// Whether it has something to say in this experiment when nobody asked for it by name.
@@ -124,8 +135,13 @@ pub trait Instance {
     /// CPU time that it has used so far, as the host counts it; of a virtual machine, that of its VMM process.
     fn cpu_time(&self) -> Result<Duration, String>;
 
-    /// Asks it to end (closes its standard input), waits, reaps and removes all of it; kills it at
-    /// the deadline.
+    /// Readable once it has ended.
+    fn pidfd(&self) -> BorrowedFd<'_>;
+
+    /// Waits for its end and reaps it; kills it at the deadline. Its cgroup is still there to be read.
+    fn reap(&mut self, deadline: Duration) -> Result<Ended>;
+
+    /// Asks it to end (closes its standard input), reaps it and removes all of it.
     fn stop(&mut self, deadline: Duration) -> Result<Ended>;
 }
 
@@ -134,20 +150,25 @@ pub trait Instance {
 pub struct Ended {
     /// User and system time over its life, as reaped.
     pub cpu_time: Duration,
+    /// Its exit status, if it has exited.
+    pub status: Option<i32>,
     /// How it ended, if not by exit status 0.
     pub failure: Option<String>,
     /// Calls of the agent that the guest kernel does not know; `None` where a Linux kernel serves.
     pub unknown_syscalls: Option<u64>,
+    /// Names of those that it may have failed for.
+    pub lacking: Vec<String>,
 }
 
 /// Every backend, in the order of the tables: the baseline first, then from less to more isolation.
 pub fn all(options: &Options) -> Vec<Box<dyn Backend>> {
-    let mut all: Vec<Box<dyn Backend>> = vec![Box::new(process::Process::new())];
-    all.extend(rungs::Rung::all().map(|rung| -> Box<dyn Backend> { Box::new(rung) }));
-    all.push(Box::new(container::Container::filtered()));
-    all.push(Box::new(container::Container::unfiltered()));
-    all.push(Box::new(microvm::MicroVm::new()));
-    all.push(Box::new(linux::LinuxVm::new(options.kernel.clone())));
+    let payload = || options.payload.clone();
+    let mut all: Vec<Box<dyn Backend>> = vec![Box::new(process::Process::new(payload()))];
+    all.extend(rungs::Rung::all(&options.payload).map(|rung| -> Box<dyn Backend> { Box::new(rung) }));
+    all.push(Box::new(container::Container::filtered(payload())));
+    all.push(Box::new(container::Container::unfiltered(payload())));
+    all.push(Box::new(microvm::MicroVm::new(payload())));
+    all.push(Box::new(linux::LinuxVm::new(options.kernel.clone(), payload())));
     all
 }
 

@@ -31,11 +31,11 @@ pub struct Native {
 }
 
 impl Native {
-    /// Starts `spec` with the agent's arguments.
+    /// Starts `spec` with the job's arguments and environment after its own.
     pub fn start(mut spec: container::Spec, job: &Job, cgroup: Option<Cgroup>) -> Result<Box<dyn Instance>> {
         let created_ns = now_ns();
-        spec.args = job.args.iter().map(Into::into).collect();
-        spec.env = job.env.iter().map(|(name, value)| format!("{name}={value}").into()).collect();
+        spec.args.extend(job.args.iter().map(Into::into));
+        spec.env.extend(job.env.iter().map(|(name, value)| format!("{name}={value}").into()));
         spec.stderr = container::Stdio::Null;
         spec.cgroup = cgroup.as_ref().map(Cgroup::join);
         Ok(Box::new(Self { instance: container::start(&spec)?, cgroup, created_ns }))
@@ -82,8 +82,11 @@ impl Instance for Native {
         cpu_time(self.instance.pid())
     }
 
-    fn stop(&mut self, deadline: Duration) -> Result<Ended> {
-        drop(self.instance.stdin.take());
+    fn pidfd(&self) -> BorrowedFd<'_> {
+        self.instance.pidfd()
+    }
+
+    fn reap(&mut self, deadline: Duration) -> Result<Ended> {
         let exit = match self.instance.wait_timeout(deadline)? {
             Some(exit) => exit,
             None => {
@@ -91,14 +94,22 @@ impl Instance for Native {
                 self.instance.wait()?
             }
         };
+        Ok(Ended {
+            cpu_time: exit.user_time + exit.system_time,
+            status: exit.status.code(),
+            failure: (!exit.status.success()).then(|| exit.status.to_string()),
+            unknown_syscalls: None,
+            lacking: Vec::new(),
+        })
+    }
+
+    fn stop(&mut self, deadline: Duration) -> Result<Ended> {
+        drop(self.instance.stdin.take());
+        let ended = self.reap(deadline)?;
         if let Some(cgroup) = self.cgroup.take() {
             cgroup.remove()?;
         }
-        Ok(Ended {
-            cpu_time: exit.user_time + exit.system_time,
-            failure: (!exit.status.success()).then(|| exit.status.to_string()),
-            unknown_syscalls: None,
-        })
+        Ok(ended)
     }
 }
 

@@ -1,25 +1,26 @@
-//! `process`: the agent without any isolation, the baseline of every ratio.
+//! `process`: the payload without any isolation, the baseline of every ratio.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use container::Spec;
+use container::{Rootfs, Spec};
 
 use super::native::{Native, accounting_cgroup};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Instance, Job, Payload, Place};
 use crate::scratch::{CgroupNames, Scratch};
 
 /// A bare process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Process {
-    agent: Option<PathBuf>,
+    payload: Arc<Payload>,
+    spec: Option<Spec>,
     cgroups: Option<CgroupNames>,
 }
 
 impl Process {
-    /// Not yet prepared.
-    pub fn new() -> Self {
-        Self::default()
+    /// Of this payload, not yet prepared.
+    pub fn new(payload: Arc<Payload>) -> Self {
+        Self { payload, spec: None, cgroups: None }
     }
 }
 
@@ -33,11 +34,27 @@ impl Backend for Process {
     }
 
     fn probe(&self) -> Result<Details, String> {
-        Ok([("isolation", "none"), ("kernel", "the host's")].map(|(k, v)| (k.into(), v.into())).into())
+        let isolation = match &self.payload.place {
+            Place::Within { root, .. } if nix::unistd::geteuid().is_root() => {
+                format!("none; chroot(2) into {} only leads it to its files", root.display())
+            }
+            Place::Within { .. } => {
+                return Err(
+                    "a bare process finds the files of --rootfs by chroot(2), which needs root; run as root"
+                        .into(),
+                );
+            }
+            Place::Agent | Place::Alone { .. } => "none".to_owned(),
+        };
+        Ok([("isolation", isolation), ("kernel", "the host's".to_owned())].map(|(k, v)| (k.into(), v)).into())
     }
 
     fn prepare(&mut self, scratch: &Scratch) -> Result<()> {
-        self.agent = Some(scratch.agent().to_owned());
+        let spec = match &self.payload.place {
+            Place::Within { root, program, .. } => Spec::chroot(&Rootfs::of_dir(root, program)?),
+            Place::Agent | Place::Alone { .. } => Spec::process(self.payload.file(scratch)?),
+        };
+        self.spec = Some(self.payload.complete(spec));
         self.cgroups = Some(scratch.cgroup_names());
         Ok(())
     }
@@ -47,8 +64,8 @@ impl Backend for Process {
     }
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
-        let agent = self.agent.as_ref().context("the backend was not prepared")?;
+        let spec = self.spec.clone().context("the backend was not prepared")?;
         let cgroup = self.cgroups.as_ref().and_then(|names| accounting_cgroup(names, job));
-        Native::start(Spec::process(agent), job, cgroup)
+        Native::start(self.payload.connect(spec)?, job, cgroup)
     }
 }

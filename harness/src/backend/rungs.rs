@@ -9,7 +9,7 @@ use container::{Layers, Namespaces, Root, Rootfs, Spec};
 use results::Experiment;
 
 use super::native::{Native, accounting_cgroup, new_cgroup};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Instance, Job, Payload};
 use crate::output::chain;
 use crate::scratch::{CgroupNames, Scratch, check_cgroups};
 
@@ -141,13 +141,16 @@ impl Roots {
 /// A process with all mechanisms up to one.
 pub struct Rung {
     top: Mechanism,
+    /// Whether it would start what it is built for: `bench`'s own agent.
+    runs_agent: bool,
     made: Option<(Spec, CgroupNames)>,
 }
 
 impl Rung {
     /// All, from the lowest up.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Mechanism::ALL.into_iter().map(|top| Self { top, made: None })
+    pub fn all(payload: &Payload) -> impl Iterator<Item = Self> + use<> {
+        let runs_agent = payload.is_agent();
+        Mechanism::ALL.into_iter().map(move |top| Self { top, runs_agent, made: None })
     }
 
     /// Whether an instance has a cgroup because the rung says so.
@@ -173,6 +176,11 @@ impl Backend for Rung {
     }
 
     fn probe(&self) -> Result<Details, String> {
+        if !self.runs_agent {
+            return Err(
+                "a step of the ladder (`bench run ladder`), which starts bench's own program only".to_owned()
+            );
+        }
         if !nix::unistd::geteuid().is_root() {
             // A rung would then have two mechanisms more than the one before, or be in another order.
             return Err("needs root: without it every mechanism needs a user namespace first, which is the last rung \
@@ -232,6 +240,7 @@ mod tests {
     fn fields(spec: &Spec) -> Vec<String> {
         let Spec {
             program,
+            arg0,
             args,
             env,
             namespaces,
@@ -250,6 +259,7 @@ mod tests {
         let seccomp = seccomp.as_ref().map(std::sync::Arc::as_ptr);
         vec![
             format!("program {program:?}"),
+            format!("arg0 {arg0:?}"),
             format!("args {args:?}"),
             format!("env {env:?}"),
             format!("namespaces {namespaces:?}"),

@@ -8,6 +8,7 @@ use container::cgroup::Cgroup;
 use microvm::{Exit, Outcome, Report};
 use results::Metric;
 
+use super::calls;
 use super::footprint::{Footprint, Split};
 use super::native::{charged, cpu_time};
 use super::{Ended, Instance};
@@ -83,8 +84,11 @@ impl Instance for Vm {
         cpu_time(self.instance.pid())
     }
 
-    fn stop(&mut self, deadline: Duration) -> Result<Ended> {
-        drop(self.instance.stdin.take());
+    fn pidfd(&self) -> BorrowedFd<'_> {
+        self.instance.pidfd()
+    }
+
+    fn reap(&mut self, deadline: Duration) -> Result<Ended> {
         let exit = match self.instance.wait_timeout(deadline)? {
             Some(exit) => exit,
             None => {
@@ -92,14 +96,23 @@ impl Instance for Vm {
                 self.instance.wait()?
             }
         };
+        let Exit { outcome, unknown_syscalls, .. } = &exit;
+        Ok(Ended {
+            cpu_time: exit.usage.user + exit.usage.system,
+            status: if let Outcome::Exited(status) = outcome { Some(*status) } else { None },
+            failure: failure(&exit),
+            unknown_syscalls: self.has_subset.then(|| unknown_syscalls.values().sum()),
+            lacking: calls::lacking(unknown_syscalls),
+        })
+    }
+
+    fn stop(&mut self, deadline: Duration) -> Result<Ended> {
+        drop(self.instance.stdin.take());
+        let ended = self.reap(deadline)?;
         if let Some(cgroup) = self.cgroup.take() {
             cgroup.remove()?;
         }
-        Ok(Ended {
-            cpu_time: exit.usage.user + exit.usage.system,
-            failure: failure(&exit),
-            unknown_syscalls: self.has_subset.then(|| exit.unknown_syscalls.values().sum()),
-        })
+        Ok(ended)
     }
 }
 

@@ -26,14 +26,14 @@ const FOLDERS: [&str; 2] = ["ab-A", "ab-B"];
 pub fn ab(args: &AbArgs) -> Result<Outcome> {
     let (subcommand, run_args) = what_to_run(&args.args)?;
     // The same for both: then both draw the same orders.
-    let seed = run_args.seed.unwrap_or_else(|| RandomState::new().hash_one("seed") >> 32);
+    let seed = run_args.measure.seed.unwrap_or_else(|| RandomState::new().hash_one("seed") >> 32);
     let interrupt = Interrupt::install()?;
     let arguments = |folder: &str| {
         let mut all = vec![OsString::from(subcommand)];
         all.extend(args.args.iter().cloned());
         all.extend(["--out".into(), args.out.join(folder).into()]);
         all.extend(["--turns".into(), VERSION.to_string().into()]);
-        if run_args.seed.is_none() {
+        if run_args.measure.seed.is_none() {
             all.extend(["--seed".into(), seed.to_string().into()]);
         }
         all
@@ -120,7 +120,7 @@ mod tests {
     fn without_an_experiment_all_are_meant() {
         assert_eq!(read(&[]).unwrap().0, "all");
         let (subcommand, args) = read(&["--quick", "--seed", "7"]).unwrap();
-        assert_eq!((subcommand, args.quick, args.seed), ("all", true, Some(7)));
+        assert_eq!((subcommand, args.measure.quick, args.measure.seed), ("all", true, Some(7)));
         for args in [&["startup", "cpu", "--samples", "3"], &["--samples", "3", "startup", "cpu"]] {
             assert_eq!(read(args).unwrap().0, "run");
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::backend;
 use crate::cli::JsonArg;
-use crate::experiment::{ALL, plan};
+use crate::experiment::{ALL, plans};
 use crate::host::kvm_finding;
 use crate::output::{print, print_json};
 use crate::progress::name;
@@ -18,7 +18,7 @@ pub fn list(args: JsonArg) -> Result<()> {
         .into_iter()
         .map(|b| (b.name(), b.summary(), b.probe()))
         .collect();
-    let plans: Vec<_> = ALL.iter().map(|&id| (name(id), plan(id))).collect();
+    let plans: Vec<_> = plans(&ALL).into_iter().map(|plan| (name(plan.id()), plan)).collect();
     if args.json {
         return print_json(&json!({
             "kvm": kvm_finding(),

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod clean;
 pub mod compare;
 pub mod doctor;
+pub mod exec;
 pub mod export;
 pub mod history;
 pub mod kernel;

@@ -1,4 +1,4 @@
-//! `bench all` and `bench run`: measures, saves, renders.
+//! `bench all` and `bench run`: measures, saves, renders. [`carry_out`] does so for every command that measures.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,11 @@ use results::{
 use crate::ab::turns::{Common, Turns};
 use crate::arrange::arrange;
 use crate::backend::{self, delayed::Delay};
-use crate::cli::{PinChoice, RunArgs};
+use crate::cli::RunArgs;
+use crate::cli::measure::{MeasureArgs, PinChoice};
 use crate::evidence;
 use crate::execute::{Contestant, Course, Executor, verdict};
-use crate::experiment::{ALL, Rig, plan};
+use crate::experiment::{ALL, Plan, Rig, plans};
 use crate::host::fingerprint;
 use crate::interrupt::Interrupt;
 use crate::kernel;
@@ -28,28 +29,55 @@ use crate::scratch::{self, Scratch};
 use crate::status::{Outcome, RequiredMissing};
 use crate::{select, table};
 
+/// What a command wants to be measured.
+pub struct Order<'a> {
+    /// In the order in which they are carried out.
+    pub plans: Vec<Box<dyn Plan>>,
+    /// How.
+    pub measure: &'a MeasureArgs,
+    /// How much.
+    pub preset: Preset,
+    /// Names of the workloads wanted; empty means all.
+    pub workloads: &'a [String],
+    /// What the command says about backends.
+    pub backends: backend::Options,
+    /// The version of the protocol by which another run takes turns with this one, if one does.
+    pub turns: Option<u32>,
+}
+
 /// Measures `experiments` as `args` say, and writes results and report.
 pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
+    carry_out(Order {
+        plans: plans(&in_order(experiments)),
+        measure: &args.measure,
+        preset: Preset::of(&args.measure, args.instances, 1.0),
+        workloads: &args.workloads,
+        backends: backend::Options { kernel: args.kernel.clone(), ..Default::default() },
+        turns: args.turns,
+    })
+}
+
+/// Measures what is ordered, and writes results and report.
+pub fn carry_out(order: Order) -> Result<Outcome> {
+    let Order { mut plans, measure: args, preset, workloads, backends, turns } = order;
     // First of all, so that the leader soon knows whom it has to do with.
     let interrupt = Interrupt::install()?;
-    let mut turns = match args.turns {
+    let mut turns = match turns {
         Some(version) => match Turns::greet(version, &interrupt)? {
             Some(turns) => Some(turns),
             None => return Ok(Outcome::Interrupted),
         },
         None => None,
     };
-    let mut experiments = in_order(experiments);
-    check_names(args)?;
+    check_names(args, workloads)?;
     let delay = Delay::from_environment()?;
-    let preset = Preset::of(args);
     let pin = match args.pin {
         Some(PinChoice::None) => Pin::none()?,
         Some(PinChoice::Cpu(cpu)) => Pin::to(Some(cpu))?,
         None => Pin::to(None)?,
     };
-    check_workloads_fit(&experiments, args)?;
-    if let Some(path) = &args.kernel {
+    check_workloads_fit(&plans, workloads)?;
+    if let Some(path) = &backends.kernel {
         // Named by the user, so a bad one is wrong usage and not a backend that cannot run here.
         kernel::choose(Some(path))?;
     }
@@ -58,9 +86,9 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     if let Some(delay) = &delay {
         note(&delay.to_string());
     }
-    let (mut contestants, records) = contestants(&experiments, args, delay.as_ref());
+    let (mut contestants, records) = contestants(&plans, args, &backends, delay.as_ref());
     require(args, &records)?;
-    let header = header(&experiments, args, &preset, &pin, records);
+    let header = header(&plans, args, workloads, &preset, &pin, records);
     let folder = RunFolder::create(&args.out, &header.run_id)?;
     let scratch = Scratch::create()?;
     let mut journal = Journal::create(&folder.dir, &header)?;
@@ -69,13 +97,15 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     if !interrupt.is_raised() {
         let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
         let rig = Rig { pin, interrupt: &interrupt, extent: preset.extent };
-        evidence::gather(&rig, &mut contestants, &mut journal)?;
+        if backends.payload.is_agent() {
+            evidence::gather(&rig, &mut contestants, &mut journal)?;
+        }
         let goes_on = match &mut turns {
             Some(turns) => {
-                let backends: Vec<&str> = contestants.iter().map(|of| of.backend.name()).collect();
-                let common = turns.ready(&interrupt, &header.run_id, &experiments, &backends)?;
+                let names: Vec<&str> = contestants.iter().map(|of| of.backend.name()).collect();
+                let common = turns.ready(&interrupt, &header.run_id, &header.config.experiments, &names)?;
                 if let Some(common) = &common {
-                    restrict(common, &mut experiments, &mut contestants, &mut journal)?;
+                    restrict(common, &mut plans, &mut contestants, &mut journal)?;
                 }
                 common.is_some()
             }
@@ -85,13 +115,13 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
             let mut executor = Executor {
                 rig,
                 preset: &preset,
-                wanted: &args.workloads,
+                wanted: workloads,
                 seed: header.config.seed,
                 journal: &mut journal,
                 progress: &mut progress,
                 turns: turns.as_mut(),
             };
-            let result = executor.run(&experiments, &mut contestants);
+            let result = executor.run(&plans, &mut contestants);
             progress.finish();
             course = result?;
         }
@@ -104,7 +134,7 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
 }
 
 /// Closes the journal, renders, prints, and judges.
-fn finish(mut journal: Journal, course: Course, folder: &RunFolder, args: &RunArgs) -> Result<Outcome> {
+fn finish(mut journal: Journal, course: Course, folder: &RunFolder, args: &MeasureArgs) -> Result<Outcome> {
     for mut record in journal.run().backends.clone() {
         if record.status == BackendStatus::Ok {
             (record.status, record.reason) = verdict(journal.run(), &record.name);
@@ -139,23 +169,19 @@ fn in_order(experiments: &[Experiment]) -> Vec<Experiment> {
     ALL.into_iter().filter(|experiment| experiments.contains(experiment)).collect()
 }
 
-fn check_names(args: &RunArgs) -> Result<()> {
+fn check_names(args: &MeasureArgs, workloads: &[String]) -> Result<()> {
     select::check("backend", &args.backends, &backend::names())?;
     select::check("backend", &args.require, &backend::names())?;
     select::check("backend", &args.force_backend, &backend::names())?;
     let known: Vec<&str> = workloads::CATALOGUE.iter().map(|workload| workload.name).collect();
-    select::check("workload", &args.workloads, &known)
+    select::check("workload", workloads, &known)
 }
 
 /// Workloads that no chosen experiment runs would give an empty report.
-fn check_workloads_fit(experiments: &[Experiment], args: &RunArgs) -> Result<()> {
-    let runs =
-        |name: &String| experiments.iter().any(|&e| plan(e).workloads().iter().any(|w| w.name == name));
-    if !args.workloads.is_empty() && !args.workloads.iter().any(runs) {
-        bail!(
-            "none of the chosen experiments runs {}: `bench list` shows which does",
-            args.workloads.join(", ")
-        );
+fn check_workloads_fit(plans: &[Box<dyn Plan>], wanted: &[String]) -> Result<()> {
+    let runs = |name: &String| plans.iter().any(|plan| plan.workloads().iter().any(|w| w.name == name));
+    if !wanted.is_empty() && !wanted.iter().any(runs) {
+        bail!("none of the chosen experiments runs {}: `bench list` shows which does", wanted.join(", "));
     }
     Ok(())
 }
@@ -172,13 +198,14 @@ fn sweep() {
 /// The chosen backends that this host can run, and the record of all chosen ones. One that nobody asked for is chosen if
 /// some experiment has a use for it.
 fn contestants(
-    experiments: &[Experiment],
-    args: &RunArgs,
+    plans: &[Box<dyn Plan>],
+    args: &MeasureArgs,
+    options: &backend::Options,
     delay: Option<&Delay>,
 ) -> (Vec<Contestant>, Vec<BackendRecord>) {
     let mut contestants = Vec::new();
     let mut records = Vec::new();
-    for backend in backend::all(&backend::Options { kernel: args.kernel.clone() }) {
+    for backend in backend::all(options) {
         let backend = match delay {
             Some(delay) => delay.apply(backend),
             None => backend,
@@ -186,7 +213,7 @@ fn contestants(
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
         let asked_for = named(&args.backends) || named(&args.require);
         let forced = named(&args.force_backend);
-        let has_a_use = experiments.iter().any(|&experiment| backend.joins(experiment));
+        let has_a_use = plans.iter().any(|plan| backend.joins(plan.id()));
         if (!args.backends.is_empty() || !has_a_use) && !asked_for {
             continue;
         }
@@ -215,11 +242,11 @@ fn contestants(
 /// Leaves out what the other run of a pair cannot measure, and puts the backends into the order of both.
 fn restrict(
     common: &Common,
-    experiments: &mut Vec<Experiment>,
+    plans: &mut Vec<Box<dyn Plan>>,
     contestants: &mut Vec<Contestant>,
     journal: &mut Journal,
 ) -> Result<()> {
-    experiments.retain(|experiment| common.experiments.contains(&experiment.to_string()));
+    plans.retain(|plan| common.experiments.contains(&plan.id().to_string()));
     let place = |backend: &str| common.backends.iter().position(|name| name == backend);
     for contestant in contestants.iter().filter(|contestant| place(contestant.backend.name()).is_none()) {
         let record = journal.run().backend(contestant.backend.name()).cloned();
@@ -249,7 +276,7 @@ fn prepared(contestant: &mut Contestant, scratch: &Scratch, header: &Run, journa
 }
 
 /// An error if a required backend, or every chosen one, could not run.
-fn require(args: &RunArgs, records: &[BackendRecord]) -> Result<()> {
+fn require(args: &MeasureArgs, records: &[BackendRecord]) -> Result<()> {
     let why = |record: &BackendRecord| record.reason.clone().unwrap_or_else(|| "no reason known".to_owned());
     let bad = |record: &&BackendRecord| record.status != BackendStatus::Ok;
     if let Some(record) = records.iter().filter(bad).find(|record| args.require.contains(&record.name)) {
@@ -264,12 +291,14 @@ fn require(args: &RunArgs, records: &[BackendRecord]) -> Result<()> {
 }
 
 fn header(
-    experiments: &[Experiment],
-    args: &RunArgs,
+    plans: &[Box<dyn Plan>],
+    args: &MeasureArgs,
+    workloads: &[String],
     preset: &Preset,
     pin: &Pin,
     backends: Vec<BackendRecord>,
 ) -> Run {
+    let experiments: Vec<Experiment> = plans.iter().map(|plan| plan.id()).collect();
     let now = jiff::Timestamp::now();
     // Two runs may begin within one second.
     let unique = RandomState::new().hash_one(now);
@@ -290,12 +319,12 @@ fn header(
             preset: preset.name.to_owned(),
             samples: args.samples,
             time_budget_s: preset.budget.as_secs_f64(),
-            experiments: experiments.to_vec(),
-            workloads: args.workloads.clone(),
+            workloads: workloads.to_vec(),
             pinned_cpu: pin.cpu().map(|cpu| cpu as u32),
-            memory_limit_bytes: experiments.iter().map(|&e| (e, plan(e).memory_bytes())).collect(),
+            memory_limit_bytes: plans.iter().map(|plan| (plan.id(), plan.memory_bytes())).collect(),
             command: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
             instances: experiments.contains(&Experiment::Density).then_some(preset.extent.instances),
+            experiments,
         },
         backends,
         measurements: Vec::new(),

@@ -2,11 +2,11 @@
 //!
 //! Its arguments are an agreement with [`Launcher`](crate::Launcher) and no user interface: the launcher's pid,
 //! the guest's memory in bytes, the deadline in nanoseconds (0: none), the number of cgroup files, those files,
-//! the kind of guest. For the embedded one the program and its arguments follow, and the environment is the
+//! the kind of guest. For the embedded one the program and its arguments from 0 on follow, and the environment is the
 //! program's; for a Linux guest the number of vCPUs, 1 to hide CMPXCHG16B, additions to the command line, the
 //! kernel, the arguments of init. Descriptors 0, 1, 2 are the guest's console, 3 takes the report, 4 is the initramfs.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::FromRawFd;
@@ -48,7 +48,7 @@ struct Job {
 
 /// What runs in the machine.
 enum GuestJob {
-    Unikernel { args: Vec<Vec<u8>> },
+    Unikernel { program: PathBuf, args: Vec<Vec<u8>> },
     Linux(LinuxJob),
 }
 
@@ -90,10 +90,10 @@ fn serve(job: &Job, entered: u64, sink: &mut File) -> Result<End, Error> {
     let report =
         Report { phases: vec![Phase { name: "vmm_exec".into(), end_ns: entered }], ..Report::default() };
     match &job.guest {
-        GuestJob::Unikernel { args } => {
+        GuestJob::Unikernel { program, args } => {
             close_from(REPORT_FD + 1)?;
             set_deadline(job.deadline_ns)?;
-            serve_unikernel(job.memory_bytes, args, report, sink)
+            serve_unikernel(job.memory_bytes, program, args, report, sink)
         }
         GuestJob::Linux(linux) => {
             close_from(INITRAMFS_FD + 1)?;
@@ -108,11 +108,11 @@ fn serve(job: &Job, entered: u64, sink: &mut File) -> Result<End, Error> {
 
 fn serve_unikernel(
     memory_bytes: u64,
+    path: &Path,
     args: &[Vec<u8>],
     mut report: Report,
     sink: &mut File,
 ) -> Result<End, Error> {
-    let path = Path::new(OsStr::from_bytes(&args[0]));
     let env: Vec<Vec<u8>> = std::env::vars_os().map(|(name, value)| variable(name, value)).collect();
     let image = GuestImage { kernel: KERNEL, path, args, env: &env, memory_bytes };
     let mut machine = Machine::new(&image, |name| stamp(&mut report, name))?;
@@ -169,7 +169,7 @@ fn parse(mut words: impl Iterator<Item = OsString>) -> Option<Job> {
     let rest =
         |words: &mut dyn Iterator<Item = OsString>| words.map(OsStringExt::into_vec).collect::<Vec<_>>();
     let guest = if kind == UNIKERNEL {
-        GuestJob::Unikernel { args: Some(rest(&mut words)).filter(|args| !args.is_empty())? }
+        GuestJob::Unikernel { program: words.next()?.into(), args: rest(&mut words) }
     } else if kind == LINUX {
         GuestJob::Linux(LinuxJob {
             vcpus: number(words.next())?,
