@@ -69,6 +69,7 @@ fn rungs_are_not_compared_with_backends_elsewhere() {
     }
     let (top, _) = page.split_once("<h2 id=\"claims\">").unwrap();
     assert!(!top.contains("rung-"), "cards and first line");
+    assert_eq!(top.matches("measured on the ladder only").count(), 1, "chroot");
     assert!(section(&page, "evidence").contains("chroot"), "which is a backend of its own");
     let page = side_by_side::html(&[run.clone(), run]).unwrap();
     assert!(!page.contains("rung-"));
@@ -111,7 +112,7 @@ fn a_run_of_nothing_but_the_ladder_has_cards_and_a_headline() {
     let page = html(&run).unwrap();
     let (top, _) = page.split_once("<h2 id=\"claims\">").unwrap();
     assert!(top.contains("a getpid call") && top.contains("the dearest step is"));
-    assert!(!top.contains("not measured"), "{top}");
+    assert!(!top.contains("not measured") && !top.contains("on the ladder only"), "{top}");
 }
 
 #[test]

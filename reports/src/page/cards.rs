@@ -58,9 +58,13 @@ pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
     analysis.asked_for().map(card).collect()
 }
 
-/// What instances cost; of a run that did nothing but climb the ladder, there.
+/// Where cards have their figures from.
+const SOURCES: [Experiment; 3] = [Experiment::Startup, Experiment::Memory, Experiment::Syscalls];
+
+/// What instances cost; of a run that has that from the ladder only, there.
 fn of_instances(analysis: &Analysis<'_>, name: &str) -> Vec<Figure> {
-    let at = |of| if analysis.only(Experiment::Ladder) { Experiment::Ladder } else { of };
+    let climbed = analysis.has(Experiment::Ladder) && !SOURCES.iter().any(|of| analysis.has(*of));
+    let at = |of| if climbed { Experiment::Ladder } else { of };
     let (metric, _) = match at(Experiment::Memory) {
         Experiment::Ladder => (Metric::MarginalMemory, ""),
         _ => memory_metric(analysis),
@@ -93,6 +97,10 @@ fn of_program(analysis: &Analysis<'_>, name: &str) -> Vec<Figure> {
 
 /// Why a backend that ran has no figure.
 fn why_nothing(analysis: &Analysis<'_>, name: &str) -> String {
+    if analysis.first(Experiment::Ladder, name, &Metric::StartupTime).is_some_and(|of| of.estimate.is_some())
+    {
+        return "measured on the ladder only".to_owned();
+    }
     let mut cells = analysis.cells(Experiment::Exec).filter(|cell| cell.of.backend == name);
     let told = cells.find_map(|cell| Some((status(cell.of.status), cell.of.reason.as_ref()?)));
     told.map_or("not measured".to_owned(), |(status, reason)| format!("{status}: {reason}"))
