@@ -69,7 +69,7 @@ fn run() -> Result<u8, Error> {
         _ => {
             let full = Spec::container(&rootfs);
             let root = match overlay {
-                true => Root::Overlay(Layers::prepare(&dir.0.join("layers"), &name, &bytes)?),
+                true => Root::Overlay(Layers::prepare(&dir.0.join("layers"), name, &bytes)?),
                 false => full.root.clone(),
             };
             Spec { root, drop_capabilities, seccomp: full.seccomp.clone().filter(|_| seccomp), ..full }

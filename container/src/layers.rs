@@ -40,13 +40,13 @@ impl Layers {
     ///
     /// # Errors
     /// [`RootfsError`] names the path that could not be made.
-    pub fn prepare(dir: &Path, name: &str, program: &[u8]) -> Result<Self, RootfsError> {
+    pub fn prepare(dir: &Path, name: impl AsRef<Path>, program: &[u8]) -> Result<Self, RootfsError> {
         let (_, devices) = rootfs::skeleton(&dir.join(BASE))?;
         for sub in [PROGRAM, "instance"] {
             let path = dir.join(sub);
             fs::create_dir_all(&path).map_err(|source| RootfsError::Prepare { path, source })?;
         }
-        let path = dir.join(PROGRAM).join(name);
+        let path = dir.join(PROGRAM).join(&name);
         rootfs::install(&path, program).map_err(|source| RootfsError::Prepare { path, source })?;
         let dir =
             fs::canonicalize(dir).map_err(|source| RootfsError::Prepare { path: dir.to_owned(), source })?;
