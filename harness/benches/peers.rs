@@ -37,6 +37,7 @@ fn main() -> Result<()> {
     let scratch = Scratch::create()?;
     let peers = peers(&scratch)?;
     let mut ours = backend::all(&backend::Options::default());
+    ours.retain(|backend| backend.joins(Experiment::Startup));
     ours.retain(|backend| match backend.probe() {
         Ok(_) => true,
         Err(why) => {

@@ -32,6 +32,17 @@ impl Scratch {
     /// Makes the folder below the system's temporary folder and writes the agent into it.
     pub fn create() -> Result<Self> {
         let token = token_of_this_process().context("read /proc/self/stat")?;
+        Self::named(token)
+    }
+
+    /// Another one, for somebody who only tries something out; as many as there are may be there at a time.
+    pub fn for_probe() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let token = token_of_this_process().context("read /proc/self/stat")?;
+        Self::named(format!("{token}.probe.{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn named(token: String) -> Result<Self> {
         let dir = std::env::temp_dir().join(&token);
         // Others must be able to pass: a rootless container enters it with a mapped user.
         DirBuilder::new().mode(0o755).create(&dir).with_context(|| {

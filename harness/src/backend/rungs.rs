@@ -160,9 +160,11 @@ impl Rung {
 
     /// Takes every step of a start in a folder of its own, which tells more than any list of what may be missing.
     fn try_out(&self) -> Result<()> {
-        let scratch = Scratch::create()?;
+        let scratch = Scratch::for_probe()?;
         let spec = Roots::prepare(&scratch)?.spec(self.top.up_to());
-        Ok(container::probe(&spec)?)
+        container::probe(&spec).with_context(|| {
+            format!("tried in {} (TMPDIR chooses another folder)", std::env::temp_dir().display())
+        })
     }
 }
 

@@ -19,6 +19,7 @@ mod kernel;
 mod kernel_fetch;
 #[path = "../kernels/mod.rs"]
 mod kernels;
+mod ladder;
 mod report;
 mod runs;
 mod sample;
