@@ -1,6 +1,8 @@
 //! The result tables on the terminal: a row per workload or metric, a column per backend, the median
 //! with its 95 % interval and the ratio to the first backend that was measured.
 
+mod outcome;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use reports::format::{interval, number, quantity};
@@ -21,6 +23,9 @@ pub fn tables(run: &Run) -> String {
         let rows = rows(&condensed, experiment);
         if !rows.is_empty() {
             text.push_str(&format!("\n{}\n{}\n", title(experiment), table(&condensed, experiment, &rows)));
+        }
+        if experiment == Experiment::Exec {
+            text.push_str(&outcome::lines(run));
         }
     }
     for (who, why) in failures(run) {
@@ -75,7 +80,9 @@ fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
     for m in run.measurements.iter().filter(|m| m.experiment == experiment) {
         let row = (m.workload.as_str(), &m.metric);
         let of_size = experiment == Experiment::Density && m.workload.starts_with("size-");
-        let shown = !m.metric.is_part() && !of_size;
+        // There is no hog here: what the program took is what it costs.
+        let peak = experiment == Experiment::Exec && m.metric == Metric::PeakMemory;
+        let shown = (!m.metric.is_part() || peak) && !of_size;
         if shown && !rows.contains(&row) {
             rows.push(row);
         }
@@ -136,12 +143,16 @@ fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
     };
     let ratio = baseline
         .filter(|baseline| baseline.backend != m.backend)
-        .and_then(|baseline| paired_ratio(m, baseline, seed))
-        .map_or(String::new(), |ratio| format!("  ×{}", number(ratio.median)));
+        .and_then(|baseline| paired_ratio(m, baseline, seed));
+    let times = ratio.as_ref().map_or(String::new(), |ratio| format!("  ×{}", number(ratio.median)));
+    // Of a user's own program there is nothing but this table to tell how sure the ratio is.
+    let sure = ratio.filter(|ratio| m.experiment == Experiment::Exec && ratio.n > 1);
+    let sure =
+        sure.map_or(String::new(), |ratio| format!("  ×[{}–{}]", number(ratio.low), number(ratio.high)));
     // One sample says nothing of how far it lies from the next.
     let range = match estimate.n {
         1 => "one sample".to_owned(),
         _ => format!("[{}]", interval(estimate.low, estimate.high, m.unit)),
     };
-    format!("{}{ratio}\n{range}", quantity(estimate.median, m.unit))
+    format!("{}{times}\n{range}{sure}", quantity(estimate.median, m.unit))
 }
