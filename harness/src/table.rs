@@ -2,6 +2,8 @@
 //! with its 95 % interval and the ratio to the first backend that was measured. The ladder, whose backends are many, has
 //! a row per backend instead.
 
+mod outcome;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use reports::format::{interval, number, quantity};
@@ -22,6 +24,9 @@ pub fn tables(run: &Run) -> String {
         let rows = rows(&condensed, experiment);
         if !rows.is_empty() {
             text.push_str(&format!("\n{}\n{}\n", title(experiment), table(&condensed, experiment, &rows)));
+        }
+        if experiment == Experiment::Exec {
+            text.push_str(&outcome::lines(run));
         }
     }
     for (who, why) in failures(run) {
@@ -82,7 +87,9 @@ fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
         let row = (m.workload.as_str(), &m.metric);
         let of_size = experiment == Experiment::Density && m.workload.starts_with("size-");
         let of_rung = experiment == Experiment::Ladder && m.metric == Metric::CpuTime;
-        let shown = !m.metric.is_part() && !of_size && !of_rung;
+        // There is no hog here: what the program took is what it costs.
+        let peak = experiment == Experiment::Exec && m.metric == Metric::PeakMemory;
+        let shown = (!m.metric.is_part() || peak) && !of_size && !of_rung;
         if shown && !rows.contains(&row) {
             rows.push(row);
         }
@@ -146,12 +153,16 @@ fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
     };
     let ratio = baseline
         .filter(|baseline| baseline.backend != m.backend)
-        .and_then(|baseline| paired_ratio(m, baseline, seed))
-        .map_or(String::new(), |ratio| format!("  ×{}", number(ratio.median)));
+        .and_then(|baseline| paired_ratio(m, baseline, seed));
+    let times = ratio.as_ref().map_or(String::new(), |ratio| format!("  ×{}", number(ratio.median)));
+    // Of a user's own program there is nothing but this table to tell how sure the ratio is.
+    let sure = ratio.filter(|ratio| m.experiment == Experiment::Exec && ratio.n > 1);
+    let sure =
+        sure.map_or(String::new(), |ratio| format!("  ×[{}–{}]", number(ratio.low), number(ratio.high)));
     // One sample says nothing of how far it lies from the next.
     let range = match estimate.n {
         1 => "one sample".to_owned(),
         _ => format!("[{}]", interval(estimate.low, estimate.high, m.unit)),
     };
-    format!("{}{ratio}\n{range}", quantity(estimate.median, m.unit))
+    format!("{}{times}\n{range}{sure}", quantity(estimate.median, m.unit))
 }

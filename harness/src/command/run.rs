@@ -285,7 +285,7 @@ fn require(args: &MeasureArgs, records: &[BackendRecord]) -> Result<()> {
     }
     if records.iter().all(|record| bad(&record)) {
         let each: Vec<String> = records.iter().map(|r| format!("{}: {}", r.name, why(r))).collect();
-        return Err(RequiredMissing(format!("no backend can run here; {}", each.join("; "))).into());
+        return Err(RequiredMissing(format!("no backend has run; {}", each.join("; "))).into());
     }
     Ok(())
 }

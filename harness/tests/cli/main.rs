@@ -12,6 +12,7 @@ mod claims;
 mod common;
 mod compare;
 mod density;
+mod exec;
 mod export;
 mod history;
 mod isolation;
