@@ -60,7 +60,7 @@ fn run() -> Result<u8, Error> {
     let bytes = std::fs::read(&program).map_err(|error| format!("{}: {error}", program.display()))?;
     let name = Path::new(&program).file_name().ok_or(USAGE)?.to_string_lossy();
     let dir = Scratch(std::env::temp_dir().join(format!("container-run-{}", std::process::id())));
-    let rootfs = Rootfs::prepare(&dir.0, &name, &bytes)?;
+    let rootfs = Rootfs::prepare(&dir.0, &*name, &bytes)?;
     let mut spec = match (process, chroot) {
         (true, _) => Spec::process(program),
         (_, true) => Spec::chroot(&rootfs),
