@@ -1,6 +1,8 @@
 //! A directory of the caller's as the root: used as it is, and left as it was. Streams, names and groups of programs that
 //! nobody wrote for this.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop right there")]
+
 #[expect(dead_code, reason = "every test binary uses a part of it")]
 mod common;
 

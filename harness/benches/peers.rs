@@ -77,7 +77,7 @@ fn main() -> Result<()> {
 
 /// Times of `RUNS` starts, taken as `bench` takes them: to READY, and until nothing is left.
 fn starts(rig: &Rig, backend: &mut dyn Backend) -> Result<(Vec<f64>, Vec<f64>)> {
-    let startup = plan(Experiment::Startup).context("the experiment startup")?;
+    let startup = plan(Experiment::Startup).context("startup has a plan")?;
     let noop = workloads::find("noop").context("the workload noop")?;
     let (mut ready, mut whole) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {

@@ -62,8 +62,8 @@ pub enum Command {
     /// Measures wall time, CPU time and peak memory, interleaved like everything else, and checks that exit status and
     /// output are the same in all backends and all trials. A static program runs everywhere; the unikernel has few system
     /// calls, and one that needs others is `n/a` there with their names. With --rootfs any program runs as a process and in
-    /// a container. It gets no files of this host: give it its input with --stdin. Its standard error is thrown away, its
-    /// environment is what --env says.
+    /// a container. Without it, containers and machines hold no other file: give it its input with --stdin. Its standard
+    /// error is thrown away, its environment is what --env says.
     #[command(after_help = exec::EXAMPLES)]
     Exec(ExecArgs),
     /// List backends, experiments and workloads: what is available here and, if not, why.

@@ -5,11 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use results::evidence::{EXIT_STATUS, OUTPUT_DIFFERS, STDOUT_BYTES, STDOUT_SHA256};
 use results::{BackendStatus, Experiment, Metric, Run, RunState, Status};
 use sha2::{Digest, Sha256};
@@ -19,14 +16,14 @@ use crate::common::{Bench, can_run_everything, cgroups_of, processes_with};
 const ALL: [&str; 3] = ["process", "container", "microvm"];
 const NATIVE: &str = "--backends=process,container";
 
-fn busybox() -> bool {
+pub fn busybox() -> bool {
     let there = Path::new("/bin/busybox").exists();
     assert!(there || std::env::var_os("BENCH_NO_SKIP").is_none(), "apt-get install busybox-static");
     there && can_run_everything()
 }
 
 /// `bench exec` without guests that boot.
-fn exec(bench: &Bench, args: &[&str]) -> Command {
+pub fn exec(bench: &Bench, args: &[&str]) -> Command {
     let mut command = bench.command(&["exec", "--out"]);
     command.arg(&bench.out).args(["--seed", "7"]);
     if !args.iter().any(|arg| arg.starts_with("--backends")) {
@@ -58,7 +55,7 @@ fn ended(bench: &Bench, args: &[&str], code: i32) -> (Run, String) {
     (run, String::from_utf8(stdout).unwrap())
 }
 
-fn fact<'r>(run: &'r Run, backend: &str, key: &str) -> Option<&'r str> {
+pub fn fact<'r>(run: &'r Run, backend: &str, key: &str) -> Option<&'r str> {
     let fact = run.evidence.iter().find(|fact| fact.backend == backend && fact.key == key)?;
     Some(&fact.value)
 }
@@ -345,65 +342,4 @@ fn what_cannot_run_is_refused_before_anything_is_written() {
         }
     }
     assert!(!bench.out.exists());
-}
-
-/// Waits until a trial is under way.
-fn under_way(text: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while processes_with(text).is_empty() {
-        assert!(Instant::now() < deadline, "no trial comes");
-        sleep(Duration::from_millis(2));
-    }
-}
-
-#[test]
-fn nothing_outlives_a_run_that_is_killed() {
-    if !busybox() {
-        return;
-    }
-    let bench = Bench::new();
-    // In turns the process, the container and the VMM are the ones under way.
-    for round in 0..6 {
-        let text = format!("kill-{round}");
-        let args = ["--samples", "1000", "--", "/bin/busybox", "yes", &text];
-        let mut child = exec(&bench, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        under_way(&format!("yes {text}"));
-        sleep(Duration::from_millis(7 * round));
-        kill(Pid::from_raw(child.id() as i32), Signal::SIGKILL).unwrap();
-        child.wait().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !processes_with(&text).is_empty() {
-            assert!(Instant::now() < deadline, "it outlived its run: {:?}", processes_with(&text));
-            sleep(Duration::from_millis(20));
-        }
-        assert!(bench.command(&["clean"]).stdout(Stdio::null()).status().unwrap().success());
-        assert_eq!(cgroups_of(child.id()), [] as [PathBuf; 0]);
-    }
-    assert_eq!(bench.scratch_folders(), [] as [PathBuf; 0]);
-}
-
-#[test]
-fn an_interrupted_run_keeps_what_was_measured() {
-    if !busybox() {
-        return;
-    }
-    let bench = Bench::new();
-    let args = ["--backends=process", "--samples", "100000", "--", "/bin/busybox", "echo", "hello"];
-    let mut child = exec(&bench, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let journal = || {
-        let folder = fs::read_dir(&bench.out).ok()?.flatten().next()?.path();
-        fs::read_to_string(folder.join("journal.jsonl")).ok()
-    };
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while journal().is_none_or(|text| text.matches("wall_time").count() < 3) {
-        assert!(Instant::now() < deadline, "no trial is recorded");
-        sleep(Duration::from_millis(5));
-    }
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let run = results::load(&bench.latest()).unwrap();
-    assert_eq!(run.state, RunState::Interrupted);
-    let wall = run.measurement(Experiment::Exec, "busybox", "process", &Metric::WallTime).unwrap();
-    assert!(wall.samples.len() >= 3 && fact(&run, "process", EXIT_STATUS) == Some("0"));
-    assert!(bench.latest().join("report.html").is_file() && bench.scratch_folders().is_empty());
 }

@@ -13,6 +13,7 @@ mod common;
 mod compare;
 mod density;
 mod exec;
+mod exec_killed;
 mod export;
 mod history;
 mod isolation;
