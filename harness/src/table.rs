@@ -1,7 +1,7 @@
 //! The result tables on the terminal: a row per workload or metric, a column per backend, the median
-//! with its 95 % interval and the ratio to the first backend that was measured. The ladder, whose backends are many, has
-//! a row per backend instead.
+//! with its 95 % interval and the ratio to the first backend that was measured. The ladder has a table of its own.
 
+mod ladder;
 mod outcome;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
@@ -21,6 +21,12 @@ pub fn tables(run: &Run) -> String {
     // Of a series, rounds are the observations.
     let condensed = run.condensed();
     for &experiment in &run.config.experiments {
+        if experiment == Experiment::Ladder {
+            if let Some(ladder) = ladder::text(run) {
+                text.push_str(&format!("\n{}\n{ladder}", title(experiment)));
+            }
+            continue;
+        }
         let rows = rows(&condensed, experiment);
         if !rows.is_empty() {
             text.push_str(&format!("\n{}\n{}\n", title(experiment), table(&condensed, experiment, &rows)));
@@ -69,27 +75,26 @@ fn title(experiment: Experiment) -> String {
         Experiment::Cpu => "time per operation, or bandwidth",
         Experiment::Density => "many instances at once; median over rounds",
         Experiment::Isolation => "limits tried, and what a neighbour notices",
-        Experiment::Ladder => "one mechanism after another from a bare process on",
         Experiment::Exec => "the program from the start call to its exit",
+        Experiment::Ladder => {
+            return format!(
+                "{} — one mechanism more from row to row, and what it adds; medians",
+                name(experiment)
+            );
+        }
     };
-    format!("{} — {what}; median [95 % interval], × the first {}", name(experiment), side(experiment))
+    format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
 }
 
-/// On which side of a table the backends stand.
-fn side(experiment: Experiment) -> &'static str {
-    if experiment == Experiment::Ladder { "row" } else { "column" }
-}
-
-/// Phases and memory over sizes stay in the report: they would drown the rest here. So does the CPU time of rungs.
+/// Phases and memory over sizes stay in the report: they would drown the rest here.
 fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
     let mut rows: Vec<(&str, &Metric)> = Vec::new();
     for m in run.measurements.iter().filter(|m| m.experiment == experiment) {
         let row = (m.workload.as_str(), &m.metric);
         let of_size = experiment == Experiment::Density && m.workload.starts_with("size-");
-        let of_rung = experiment == Experiment::Ladder && m.metric == Metric::CpuTime;
         // There is no hog here: what the program took is what it costs.
         let peak = experiment == Experiment::Exec && m.metric == Metric::PeakMemory;
-        let shown = (!m.metric.is_part() || peak) && !of_size && !of_rung;
+        let shown = (!m.metric.is_part() || peak) && !of_size;
         if shown && !rows.contains(&row) {
             rows.push(row);
         }
@@ -104,7 +109,6 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
         run.backends.iter().map(|backend| backend.name.as_str()).filter(|name| measured(name)).collect();
     let label = |workload: &str, metric: &Metric| match experiment {
         Experiment::Syscalls | Experiment::Cpu => workload.to_owned(),
-        Experiment::Ladder if *metric == Metric::TimePerOp => workload.to_owned(),
         Experiment::Density => format!("{workload} {metric}"),
         Experiment::Isolation => format!("{workload}: {metric}"),
         _ => metric.to_string(),
@@ -115,29 +119,32 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
         find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed))
     };
 
+    let mut table = empty();
+    table.set_header([Cell::new("")].into_iter().chain(backends.iter().map(|name| head(name))));
+    for (workload, metric) in rows {
+        let cells = backends.iter().map(|backend| value(text(backend, workload, metric)));
+        table.add_row([Cell::new(label(workload, metric))].into_iter().chain(cells));
+    }
+    table
+}
+
+/// A table without rows in the look of all, as wide as the terminal at most.
+fn empty() -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED.with_rounded_corners());
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(WIDTH);
     }
-    let head = |name: &str| Cell::new(name).add_attribute(Attribute::Bold);
-    let value = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-    if side(experiment) == "row" {
-        let heads = rows.iter().map(|(workload, metric)| head(&label(workload, metric)));
-        table.set_header([Cell::new("")].into_iter().chain(heads));
-        for backend in &backends {
-            let cells = rows.iter().map(|(workload, metric)| value(text(backend, workload, metric)));
-            table.add_row([head(backend)].into_iter().chain(cells));
-        }
-    } else {
-        table.set_header([Cell::new("")].into_iter().chain(backends.iter().map(|name| head(name))));
-        for (workload, metric) in rows {
-            let cells = backends.iter().map(|backend| value(text(backend, workload, metric)));
-            table.add_row([Cell::new(label(workload, metric))].into_iter().chain(cells));
-        }
-    }
     table
+}
+
+fn head(name: &str) -> Cell {
+    Cell::new(name).add_attribute(Attribute::Bold)
+}
+
+fn value(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
 fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
