@@ -3,7 +3,7 @@
 //! a row per backend instead.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use reports::format::{interval, number, quantity};
 use results::stats::{bootstrap_median, paired_ratio};
 use results::{BackendStatus, Experiment, Measurement, Metric, Run, Status};
@@ -97,7 +97,13 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
         run.backends.iter().map(|backend| backend.name.as_str()).filter(|name| measured(name)).collect();
     let label = |workload: &str, metric: &Metric| match experiment {
         Experiment::Syscalls | Experiment::Cpu => workload.to_owned(),
-        Experiment::Ladder if *metric == Metric::TimePerOp => workload.to_owned(),
+        // Six of them stand side by side.
+        Experiment::Ladder => match metric {
+            Metric::StartupTime => "startup".to_owned(),
+            Metric::TeardownTime => "teardown".to_owned(),
+            Metric::MarginalMemory => "memory".to_owned(),
+            _ => workload.to_owned(),
+        },
         Experiment::Density => format!("{workload} {metric}"),
         Experiment::Isolation => format!("{workload}: {metric}"),
         _ => metric.to_string(),
@@ -122,6 +128,10 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
         for backend in &backends {
             let cells = rows.iter().map(|(workload, metric)| value(text(backend, workload, metric)));
             table.add_row([head(backend)].into_iter().chain(cells));
+        }
+        // What runs out of room is the numbers, not the names.
+        if let Some(names) = table.column_mut(0) {
+            names.set_constraint(ColumnConstraint::ContentWidth);
         }
     } else {
         table.set_header([Cell::new("")].into_iter().chain(backends.iter().map(|name| head(name))));
