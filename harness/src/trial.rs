@@ -49,10 +49,10 @@ pub enum TrialError {
     #[error("cannot read its output: {0}")]
     Io(#[from] io::Error),
     /// A program of the user's did not end by itself.
-    #[error("it had not ended after {seconds} s and was killed; --timeout gives it longer")]
+    #[error("it had not ended after {allowed:?} and was killed; --timeout gives it longer")]
     StillRunning {
         /// The time allowed.
-        seconds: u64,
+        allowed: Duration,
     },
     /// A program of the user's did not do the same as before.
     #[error("{0}")]

@@ -16,7 +16,7 @@ use workloads::Workload;
 
 use self::follow::{Gone, follow};
 use self::ledger::{Ledger, Verdict};
-use super::{Finding, Observation, Plan, Rig};
+use super::{Finding, MIB, Observation, Plan, Rig};
 use crate::backend::{Backend, Job, JobLimits, NotApplicable};
 use crate::trial::TrialError;
 
@@ -71,7 +71,7 @@ impl Exec {
         };
         // It is at work now, and what it writes is to be read beside it.
         rig.pin.leave().map_err(TrialError::Backend)?;
-        let Gone { at_ns, ended, output } = follow(&mut *instance, rig.interrupt, self.timeout)?;
+        let Gone { at_ns, mut ended, output } = follow(&mut *instance, rig.interrupt, self.timeout)?;
         // Before the cgroup goes.
         let peak = match instance.cgroup().map(|cgroup| cgroup.memory()) {
             Some(Ok(memory)) => {
@@ -80,6 +80,11 @@ impl Exec {
             Some(Err(error)) => Err(error.to_string()),
             None => Err("the instance has no cgroup of its own on this host".to_owned()),
         };
+        let out_of_memory = instance.cgroup().and_then(|cgroup| cgroup.oom_kills().ok().flatten()) > Some(0);
+        if ended.status.is_none() && out_of_memory {
+            let limit = self.memory_bytes / MIB;
+            ended.failure = Some(format!("killed at its limit of {limit} MiB of memory; --memory raises it"));
+        }
         instance.stop(REMOVAL).map_err(TrialError::Backend)?;
         match self.ledger.borrow_mut().judge(backend.name(), &ended, output)? {
             Verdict::Lacks(why) => Ok(Err(why)),

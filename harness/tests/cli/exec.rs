@@ -236,7 +236,7 @@ fn a_program_without_end_is_killed_at_its_timeout() {
     for backend in ALL {
         let (status, why) = missing(&run, "busybox", backend);
         assert!(
-            status == Status::Failed && why.contains("after 1 s") && why.contains("--timeout"),
+            status == Status::Failed && why.contains("after 1s") && why.contains("--timeout"),
             "{backend}: {why}"
         );
     }
@@ -268,6 +268,26 @@ fn floods_early_closing_and_deaths_are_taken_for_what_they_are() {
     let (run, _) = failed(&bench, &args);
     let (status, why) = missing(&run, "busybox", "process");
     assert!(status == Status::Failed && why.contains("signal: 9"), "{why}");
+
+    let args = [
+        NATIVE,
+        "--samples=1",
+        "--memory=16M",
+        "--",
+        "/bin/busybox",
+        "dd",
+        "if=/dev/zero",
+        "bs=64M",
+        "count=1",
+    ];
+    let (run, _) = failed(&bench, &args);
+    for backend in ["process", "container"] {
+        let (status, why) = missing(&run, "busybox", backend);
+        assert!(
+            status == Status::Failed && why.contains("16 MiB") && why.contains("--memory"),
+            "{backend}: {why}"
+        );
+    }
 
     // Whoever is left in its group holds its output.
     let script = "busybox sleep 1234567 & echo started";

@@ -59,7 +59,7 @@ pub fn follow(
             return Err(TrialError::Interrupted);
         }
         let Some(left) = left(deadline_ns) else {
-            return Err(TrialError::StillRunning { seconds: timeout.as_secs() });
+            return Err(TrialError::StillRunning { allowed: timeout });
         };
         let ready = ready(&[Some(instance.pidfd()), Some(interrupt.as_fd()), reader.source(instance)], left)?;
         // Its output may lag behind; its end is what is timed.
