@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::stats::{Estimate, bootstrap_median};
+use crate::stats::{Estimate, Sign, bootstrap_median, combined_medians};
 use crate::{BackendStatus, Experiment, Measurement, Metric, Run, Status};
 
 /// What the names of backends begin with that are nothing but a rung.
@@ -123,22 +123,20 @@ pub struct Found {
 pub struct Added {
     /// To which one: the next below that was measured.
     pub to: &'static Rung,
-    /// The median of the differences block by block.
+    /// How much higher the median is than that of [`Self::to`], over the blocks that have both.
     pub cost: Estimate,
 }
 
 /// Whether the steps add up to the full container.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Agreement {
-    /// The median of the bare process and of every step that the container has too, added up.
-    pub of_medians: f64,
-    /// The same added up block by block.
+    /// The bare process and every step that the container has too, added up.
     pub sum: Estimate,
     /// What the container was measured to take.
     pub container: Estimate,
-    /// The sum less the container's sample of the same block.
+    /// The sum less the container.
     pub difference: Estimate,
-    /// Whether the sum of the medians lies in the container's interval, or the difference's interval holds 0.
+    /// Whether the sum lies in the container's interval, or the difference's interval holds 0.
     pub agrees: bool,
 }
 
@@ -149,7 +147,7 @@ pub fn steps(run: &Run, workload: &str, metric: &Metric, seed: u64) -> Vec<Step>
         let found = measured(run, workload, rung.backend, metric).and_then(|own| {
             let total = estimate(&own.samples, rung.backend, seed)?;
             let added = below.and_then(|(to, lower)| {
-                let cost = bootstrap_median(&differences(own, lower), seed)?;
+                let cost = together(&[(Sign::Plus, own), (Sign::Minus, lower)], seed)?;
                 Some(Added { to, cost })
             });
             below = Some((rung, own));
@@ -174,42 +172,37 @@ pub fn agreement(
     let shared = steps.iter().rposition(|step| step.rung.in_container).map_or(0, |last| last + 1);
     let steps = &steps[..shared];
     let (Some(ground), Some(top)) = (steps.first(), steps.last()) else { return Err("no rung".to_owned()) };
-    let figures = |step: &Step| step.found.clone().map_err(|why| format!("{}: {why}", step.rung.backend));
-    let mut of_medians = figures(ground)?.total.median;
-    figures(top)?;
-    let samples = |backend: &str| {
-        measured(run, workload, backend, metric).map(by_block).map_err(|why| format!("{backend}: {why}"))
-    };
-    // Added up, the steps of a block are the highest rung's sample; those that the container has not are taken out again.
-    let mut sums = samples(top.rung.backend)?;
+    for step in [ground, top] {
+        step.found.as_ref().map_err(|why| format!("{}: {why}", step.rung.backend))?;
+    }
+    // Added up, the steps are the highest rung; those that the container has not are taken out again.
+    let mut terms = vec![(Sign::Plus, top.rung.backend)];
     for (place, step) in steps.iter().enumerate().skip(1) {
         let Ok(found) = &step.found else { continue };
         let apart = || format!("{} shares no block with the rung below", step.rung.backend);
         let added = found.added.ok_or_else(apart)?;
         if step.rung.in_container {
-            of_medians += added.cost.median;
             continue;
         }
         if added.to != steps[place - 1].rung {
             return Err(format!("{} cannot be told from the rungs below it", step.rung.backend));
         }
-        let (above, below) = (samples(step.rung.backend)?, samples(added.to.backend)?);
-        sums = sums
-            .into_iter()
-            .filter_map(|(block, sum)| Some((block, sum - (above.get(&block)? - below.get(&block)?))))
-            .collect();
+        terms.extend([(Sign::Minus, step.rung.backend), (Sign::Plus, added.to.backend)]);
     }
     let whole = measured(run, workload, CONTAINER, metric).map_err(|why| format!("{CONTAINER}: {why}"))?;
     let container = estimate(&whole.samples, CONTAINER, seed)?;
-    let whole = by_block(whole);
-    let paired: Vec<f64> = sums.iter().filter_map(|(block, sum)| Some(sum - whole.get(block)?)).collect();
-    let sums: Vec<f64> = sums.into_values().collect();
+    let combined = |terms: &[(Sign, &'static str)]| {
+        let of =
+            |(sign, backend): &(Sign, &str)| Some((*sign, measured(run, workload, backend, metric).ok()?));
+        together(&terms.iter().map(of).collect::<Option<Vec<_>>>()?, seed)
+    };
     let none = || "no block holds all rungs and the container".to_owned();
-    let sum = bootstrap_median(&sums, seed).ok_or_else(none)?;
-    let difference = bootstrap_median(&paired, seed).ok_or_else(none)?;
-    let agrees = (container.low..=container.high).contains(&of_medians)
+    let sum = combined(&terms).ok_or_else(none)?;
+    terms.push((Sign::Minus, CONTAINER));
+    let difference = combined(&terms).ok_or_else(none)?;
+    let agrees = (container.low..=container.high).contains(&sum.median)
         || (difference.low..=difference.high).contains(&0.0);
-    Ok(Agreement { of_medians, sum, container, difference, agrees })
+    Ok(Agreement { sum, container, difference, agrees })
 }
 
 /// A backend's samples in the ladder; else why there are none.
@@ -244,12 +237,19 @@ fn estimate(samples: &[f64], backend: &str, seed: u64) -> Result<Estimate, Strin
     bootstrap_median(samples, seed).ok_or_else(|| format!("a sample of {backend} is not a number"))
 }
 
-fn by_block(of: &Measurement) -> BTreeMap<u32, f64> {
-    of.blocks.iter().copied().zip(of.samples.iter().copied()).collect()
-}
-
-/// Of every block that both have.
-fn differences(of: &Measurement, to: &Measurement) -> Vec<f64> {
-    let to = by_block(to);
-    by_block(of).into_iter().filter_map(|(block, sample)| Some(sample - to.get(&block)?)).collect()
+/// Medians added up and taken away, over the blocks that all of the measurements have.
+fn together(terms: &[(Sign, &Measurement)], seed: u64) -> Option<Estimate> {
+    let by_block = |of: &Measurement| -> BTreeMap<u32, f64> {
+        of.blocks.iter().copied().zip(of.samples.iter().copied()).collect()
+    };
+    let columns: Vec<BTreeMap<u32, f64>> = terms.iter().map(|(_, of)| by_block(of)).collect();
+    let in_all = |block: &&u32| columns.iter().all(|column| column.contains_key(block));
+    let blocks: Vec<&u32> = columns.first()?.keys().filter(in_all).collect();
+    let samples: Vec<Vec<f64>> = columns
+        .iter()
+        .map(|column| blocks.iter().filter_map(|block| column.get(block).copied()).collect())
+        .collect();
+    let terms: Vec<(Sign, &[f64])> =
+        terms.iter().zip(&samples).map(|((sign, _), samples)| (*sign, samples.as_slice())).collect();
+    combined_medians(&terms, seed)
 }

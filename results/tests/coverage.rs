@@ -8,7 +8,7 @@
 #[expect(dead_code, reason = "only its normal numbers are needed here")]
 mod simulate;
 
-use results::stats::{Rng, bootstrap_median, normal_cdf};
+use results::stats::{Rng, Sign, bootstrap_median, combined_medians, normal_cdf};
 use simulate::normal;
 
 const RUNS: u64 = 2000;
@@ -69,5 +69,32 @@ fn eight_samples_the_least_that_the_default_takes_cover_it_nearly_as_often() {
         let share = coverage(truth, |rng| (0..8).map(|_| draw(rng)).collect(), 8);
         println!("{name}: {:.2} %", 100.0 * share);
         assert!((0.91..=0.98).contains(&share), "{name}: {share}");
+    }
+}
+
+#[test]
+fn the_interval_of_a_difference_of_medians_covers_it_whatever_its_blocks_have_in_common() {
+    // Skewed and apart, or symmetric with most of the scatter in common: of both the medians are known to be 2 apart.
+    type Pair = fn(&mut Rng) -> (f64, f64);
+    let pairs: [(&str, Pair); 2] = [
+        ("independent, log-normal", |rng| (3.0 * (0.5 * normal(rng)).exp(), (0.5 * normal(rng)).exp())),
+        ("alike within a block", |rng| {
+            let block = 5.0 * normal(rng);
+            (block + 2.0 + normal(rng), block + normal(rng))
+        }),
+    ];
+    for (name, pair) in pairs {
+        for n in [10, 24, 60, 200] {
+            let mut rng = Rng::new(n);
+            let covered = (0..RUNS).filter(|&run| {
+                let (of, to): (Vec<f64>, Vec<f64>) = (0..n).map(|_| pair(&mut rng)).unzip();
+                let estimate = combined_medians(&[(Sign::Plus, &of), (Sign::Minus, &to)], run).unwrap();
+                estimate.low <= 2.0 && 2.0 <= estimate.high
+            });
+            let share = covered.count() as f64 / RUNS as f64;
+            println!("{name}, {n} blocks: {:.2} %", 100.0 * share);
+            // Too often is no lie: of many blocks what they have in common does not count.
+            assert!(share >= 0.93, "{name}, {n} blocks: {share}");
+        }
     }
 }

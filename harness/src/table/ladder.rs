@@ -3,6 +3,7 @@
 
 use comfy_table::Table;
 use reports::format::{interval, quantity, signed};
+use results::claims::LEAST_BLOCKS;
 use results::ladder::{Agreement, Found, RUNGS, Step, agreement, is_rung, steps};
 use results::stats::bootstrap_median;
 use results::{Experiment, Metric, Run, Unit};
@@ -77,9 +78,13 @@ fn in_words(found: Agreement) -> String {
     let time = |ns| quantity(ns, Unit::Nanoseconds);
     format!(
         "a container's own steps (all but overlay root and user namespace) add up to {}, a container takes {} [{}]: {}",
-        time(found.of_medians),
+        time(found.sum.median),
         time(found.container.median),
         interval(found.container.low, found.container.high, Unit::Nanoseconds),
-        if found.agrees { "they agree" } else { "they do NOT agree" },
+        match found.agrees {
+            _ if found.difference.n < LEAST_BLOCKS => "too few blocks to tell whether they agree",
+            true => "they agree",
+            false => "they do NOT agree",
+        },
     )
 }

@@ -130,9 +130,8 @@ fn verdict(ladder: &Ladder) -> String {
         "they do not agree: in one go it takes more".to_owned()
     };
     format!(
-        "The bare process and every step that a container has add up to {} (block by block to {}, {}); the container, set up in \
-         one go, starts in {} ({}): {verdict}. Block by block the sum differs by {} ({}).",
-        time(found.of_medians),
+        "The bare process and every step that a container has add up to {} ({}); the container, set up in \
+         one go, starts in {} ({}): {verdict}. The sum differs by {} ({}).",
         time(sum.median),
         range(sum.low, sum.high),
         time(whole.median),

@@ -11,7 +11,7 @@ const RESAMPLES: usize = 2000;
 
 /// From so many samples on, the distribution of the bootstrap medians is known better than 2000 of them tell it, and drawing
 /// them would take a run of a million samples half a minute.
-const KNOWN_FROM: usize = 128;
+pub(super) const KNOWN_FROM: usize = 128;
 
 /// 97.5 % point of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -63,7 +63,12 @@ fn resampled(sorted: &[f64], seed: u64) -> (f64, f64) {
         medians.push(median_of_ranks(&mut ranks, sorted));
     }
     medians.sort_by(f64::total_cmp);
-    (mid_quantile(&medians, tail(n)), mid_quantile(&medians, 1.0 - tail(n)))
+    bounds(&medians, n)
+}
+
+/// The ends of the interval from `n` samples, given what their resamples gave, ascending and not empty.
+pub(super) fn bounds(resamples: &[f64], n: usize) -> (f64, f64) {
+    (mid_quantile(resamples, tail(n)), mid_quantile(resamples, 1.0 - tail(n)))
 }
 
 /// What the ends of infinitely many resamples tend to.

@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod changes;
+mod combined;
 mod discovery;
 mod normal;
 mod ranks;
@@ -17,6 +18,7 @@ mod tests_of_ranks;
 
 pub use bootstrap::{Estimate, bootstrap_median};
 pub use changes::change_points;
+pub use combined::{Sign, combined_medians};
 pub use discovery::benjamini_hochberg;
 pub use normal::{normal_cdf, normal_quantile};
 pub use ratio::paired_ratio;
