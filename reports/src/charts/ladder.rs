@@ -19,7 +19,7 @@ pub(super) const PLOT: Plot = Plot {
     title: "A container’s start, mechanism by mechanism",
     experiment: Experiment::Ladder,
     caption: "Each bar begins where the one above it ends, and is as long as what its mechanism adds to all above it: the \
-              median of the differences to the rung above, block by block, with its 95 % interval as a thin line and in grey. An \
+              difference of its median to that of the rung above, with its 95 % interval as a thin line and in grey. An \
               outlined bar that runs to the left saved time. Grey steps are no part of the container, whose start in one \
               go stands below, above the sum of the steps that it has. A VM is no step of the ladder but stands for \
               comparison; where it would dwarf the steps it has an axis of its own.",
