@@ -7,7 +7,7 @@ use super::{Rng, midway, quantile_of_sorted, sorted};
 
 /// With 2000 resamples the nominal 2.5 % in each tail have a standard error of 0.35 %: less than what the method
 /// itself errs by, and cheap enough to repeat after every block.
-const RESAMPLES: usize = 2000;
+pub(super) const RESAMPLES: usize = 2000;
 
 /// From so many samples on, the distribution of the bootstrap medians is known better than 2000 of them tell it, and drawing
 /// them would take a run of a million samples half a minute.
@@ -108,7 +108,7 @@ fn mid_quantile(sorted: &[f64], q: f64) -> f64 {
 }
 
 /// The median of the samples with these (non-empty, unordered) ranks in `sorted`.
-fn median_of_ranks(ranks: &mut [usize], sorted: &[f64]) -> f64 {
+pub(super) fn median_of_ranks(ranks: &mut [usize], sorted: &[f64]) -> f64 {
     let even = ranks.len().is_multiple_of(2);
     let (lower_half, &mut upper, _) = ranks.select_nth_unstable(ranks.len() / 2);
     let lower = if even { lower_half.iter().copied().max().unwrap_or(upper) } else { upper };

@@ -3,11 +3,8 @@
 //! Of skewed samples, the median of the differences lies below the difference of the medians, and a sum of such differences
 //! below what the whole takes. Differences of medians add up: each is where a bar ends less where the one below it ends.
 
-use super::bootstrap::{KNOWN_FROM, bounds};
-use super::{Estimate, Rng, bootstrap_median, quantile_of_sorted, sorted};
-
-/// As for a median: see [`bootstrap_median`].
-const RESAMPLES: usize = 2000;
+use super::bootstrap::{KNOWN_FROM, RESAMPLES, bounds, median_of_ranks};
+use super::{Estimate, Rng, bootstrap_median, sorted};
 
 /// The sum of the medians of `terms`, each times its sign. All have the same length, and what stands at the same place in
 /// them was measured in the same block. `None` if there is no block, or a sample is not finite.
@@ -44,20 +41,37 @@ impl Sign {
 }
 
 fn resampled(terms: &[(Sign, &[f64])], n: usize, seed: u64) -> Option<(f64, f64)> {
+    let columns: Vec<Column> = terms.iter().map(|(_, samples)| Column::of(samples)).collect::<Option<_>>()?;
     let mut rng = Rng::new(seed);
-    let mut drawn = vec![0; n];
+    let (mut drawn, mut ranks) = (vec![0; n], vec![0; n]);
     let mut sums = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
         drawn.fill_with(|| rng.below(n));
         let mut sum = 0.0;
-        for (sign, samples) in terms {
-            let resample: Vec<f64> = drawn.iter().map(|&block| samples[block]).collect();
-            sum += sign.times(quantile_of_sorted(&sorted(&resample)?, 0.5));
+        for ((sign, _), column) in terms.iter().zip(&columns) {
+            ranks.iter_mut().zip(&drawn).for_each(|(rank, &block)| *rank = column.ranks[block]);
+            sum += sign.times(median_of_ranks(&mut ranks, &column.sorted));
         }
         sums.push(sum);
     }
     sums.sort_by(f64::total_cmp);
     Some(bounds(&sums, n))
+}
+
+/// The samples of a term in ascending order, and by block the rank of its sample among them.
+struct Column {
+    sorted: Vec<f64>,
+    ranks: Vec<usize>,
+}
+
+impl Column {
+    fn of(samples: &[f64]) -> Option<Self> {
+        let mut blocks: Vec<usize> = (0..samples.len()).collect();
+        blocks.sort_by(|&a, &b| samples[a].total_cmp(&samples[b]));
+        let mut ranks = vec![0; samples.len()];
+        blocks.into_iter().enumerate().for_each(|(rank, block)| ranks[block] = rank);
+        Some(Self { sorted: sorted(samples)?, ranks })
+    }
 }
 
 /// From the reach of each median's interval towards the sum's end.
