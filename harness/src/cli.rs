@@ -7,6 +7,7 @@ pub mod export;
 pub mod history;
 pub mod judge;
 pub mod report;
+pub mod tools;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -22,6 +23,7 @@ use export::ExportArgs;
 use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
 use report::ReportArgs;
+use tools::{ListArgs, ToolArgs};
 
 /// What does isolation cost on this machine?
 ///
@@ -56,9 +58,9 @@ pub enum Command {
         args: RunArgs,
     },
     /// List backends, experiments and workloads: what is available here and, if not, why.
-    List(JsonArg),
+    List(ListArgs),
     /// Say what this host can measure, what will distort the numbers, and the command that mends it.
-    Doctor(JsonArg),
+    Doctor(ListArgs),
     /// Render the report again from saved results, or one of its charts alone.
     Report(ReportArgs),
     /// Say what a run has to say to common claims about containers and virtual machines, each with the rule that judged it.
@@ -169,9 +171,14 @@ pub struct RunArgs {
     #[arg(long)]
     pub thorough: bool,
 
-    /// Only these backends, separated by commas (see `bench list`).
+    /// Only these backends, separated by commas: names (see `bench list`), or `builtin`, `installed` (runtimes of others that
+    /// are on this host), `oci`, `vm` [default: builtin,installed].
     #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
     pub backends: Vec<String>,
+
+    /// Runtimes of others.
+    #[command(flatten)]
+    pub tools: ToolArgs,
 
     /// Only these workloads, separated by commas (see `bench list`).
     #[arg(long, value_delimiter = ',', value_name = "WORKLOAD")]

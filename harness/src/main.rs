@@ -29,8 +29,8 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
             let experiments: Vec<_> = experiments.into_iter().map(Into::into).collect();
             return run::run(&experiments, &args);
         }
-        Command::List(json) => list::list(json)?,
-        Command::Doctor(json) => doctor::doctor(json)?,
+        Command::List(args) => list::list(&args)?,
+        Command::Doctor(args) => doctor::doctor(&args)?,
         Command::Report(args) => report::report(&args)?,
         Command::Claims(args) => claims::claims(&args)?,
         Command::Compare(args) => return compare::compare(&args),

@@ -92,6 +92,17 @@ impl Layout {
         }
     }
 
+    /// The directories in which the process sits that this layout is told of.
+    pub(super) fn own_dirs(self) -> Vec<Dir> {
+        let of_v2 = |v2: Hierarchy| Dir {
+            controllers: words(&v2.own.join("cgroup.controllers")),
+            path: v2.own,
+            version: Version::V2,
+        };
+        let of_v1 = |v1: Hierarchy| Dir { path: v1.own, version: Version::V1, controllers: v1.controllers };
+        self.v1.into_iter().map(of_v1).chain(self.v2.map(of_v2)).collect()
+    }
+
     /// The mount points of all hierarchies.
     pub(super) fn mounts(&self) -> impl Iterator<Item = &Path> {
         self.v1.iter().chain(&self.v2).map(|hierarchy| hierarchy.mount.as_path())
@@ -112,7 +123,7 @@ impl Layout {
             (Controller::Pids, limits.pids.is_some()),
         ];
         // Dropping this on an error removes what has been made so far.
-        let mut made = Cgroup { dirs: Vec::new(), join: super::Join(Default::default()) };
+        let mut made = Cgroup { dirs: Vec::new(), join: super::Join(Default::default()), foreign: false };
         let mut on_v2 = Vec::new();
         for (controller, needed) in wanted {
             let v1 = self.v1.iter().find(|v1| v1.controllers.iter().any(|c| c == controller.name()));

@@ -1,7 +1,7 @@
 //! Control groups of v1, v2 and the hybrid of both: create one with limits, let processes join, read, remove.
 //!
-//! Memory is in bytes, CPU limits in CPUs (0.5 is half of one). Invariant: a [`Cgroup`] removes its
-//! directories when dropped, killing what is left inside; what a killed caller left, [`sweep`] removes.
+//! Memory is in bytes, CPU limits in CPUs (0.5 is half of one). Invariant: a [`Cgroup`] removes the
+//! directories that it made when dropped, killing what is left inside; what a killed caller left, [`sweep`] removes.
 
 mod layout;
 mod sweep;
@@ -130,6 +130,8 @@ enum Version {
 pub struct Cgroup {
     dirs: Vec<Dir>,
     join: Join,
+    /// Made by somebody else, who also removes it.
+    foreign: bool,
 }
 
 /// Permission to start inside a cgroup: open files, so that joining needs no path and no mount. Cheap to
@@ -159,9 +161,21 @@ impl Cgroup {
         Layout::detect()?.create(name, limits)
     }
 
+    /// The cgroup in which process `pid` sits, which somebody else made: to be read and killed in, never removed. Nothing
+    /// can start inside.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the process is gone.
+    pub fn of_process(pid: i32) -> Result<Self, Error> {
+        let cgroup = read(&PathBuf::from(format!("/proc/{pid}/cgroup")))?;
+        let mountinfo = read(Path::new("/proc/self/mountinfo"))?;
+        let dirs = Layout::parse(&cgroup, &mountinfo).own_dirs();
+        Ok(Self { dirs, join: Join(Arc::default()), foreign: true })
+    }
+
     /// Fills in what `Layout::create` has made. `dirs` are removed again if that fails.
     fn open(dirs: Vec<Dir>, limits: &Limits) -> Result<Self, Error> {
-        let mut cgroup = Self { dirs, join: Join(Arc::default()) };
+        let mut cgroup = Self { dirs, join: Join(Arc::default()), foreign: false };
         cgroup.limit(limits)?;
         let files = cgroup.dirs.iter().map(|dir| {
             let (path, file) = match dir.version {
@@ -268,6 +282,9 @@ impl Cgroup {
     /// # Errors
     /// [`Error::Io`] if something is still inside; dropping it then kills that.
     pub fn remove(mut self) -> Result<(), Error> {
+        if self.foreign {
+            return Ok(());
+        }
         while let Some(dir) = self.dirs.last() {
             sweep::remove(&dir.path)?;
             self.dirs.pop();
@@ -321,6 +338,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        if self.foreign {
+            return;
+        }
         for dir in self.dirs.iter().rev() {
             // Without processes, as usual, this is all it takes.
             if fs::remove_dir(&dir.path).is_err() {
@@ -375,7 +395,7 @@ mod tests {
         }
         let controllers = ["memory", "cpu", "pids", "cpuacct"].map(String::from).into();
         let dir = Dir { path: temp.path().into(), version, controllers };
-        (temp, Cgroup { dirs: vec![dir], join: Join(Arc::default()) })
+        (temp, Cgroup { dirs: vec![dir], join: Join(Arc::default()), foreign: false })
     }
 
     #[test]

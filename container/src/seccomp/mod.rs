@@ -42,9 +42,26 @@ impl Filter {
         compile(&default_rules()?)
     }
 
+    /// The filter as `struct sock_filter`s of linux/filter.h in memory order, for a program that installs it by itself.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes = |instruction: &sock_filter| {
+            let [code_low, code_high] = instruction.code.to_ne_bytes();
+            let [a, b, c, d] = instruction.k.to_ne_bytes();
+            [code_low, code_high, instruction.jt, instruction.jf, a, b, c, d]
+        };
+        self.0.iter().flat_map(bytes).collect()
+    }
+
     pub(crate) fn program(&self) -> &[sock_filter] {
         &self.0
     }
+}
+
+/// The calls that the default filter allows whatever their arguments, by name: for runtimes that compile filters of their
+/// own. Beside them it allows `clone` without namespaces, `socket` but of [`libc::AF_VSOCK`], and `personality` with a
+/// known one; `clone3` is ENOSYS.
+pub fn allowed_calls() -> impl Iterator<Item = &'static str> {
+    list::NAMES.iter().map(|name| name.trim_start_matches("SYS_"))
 }
 
 /// The default filter, compiled at the first use.
@@ -71,7 +88,7 @@ enum Verdict {
 type Table = Vec<(u32, Verdict)>;
 
 /// The flags of clone(2) that make namespaces: moby's mask, CLONE_NEWNS to CLONE_NEWNET.
-const CLONE_NAMESPACES: u64 = (libc::CLONE_NEWNS
+pub const CLONE_NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC

@@ -84,6 +84,10 @@ impl Backend for LinuxVm {
         Ok(())
     }
 
+    fn is_vm(&self) -> bool {
+        true
+    }
+
     fn limited_by(&self) -> &'static str {
         "limits of the guest's size and of its VMM's cgroup"
     }

@@ -3,6 +3,7 @@
 //!
 //! Times are `CLOCK_MONOTONIC` nanoseconds of the host, sizes are bytes.
 
+pub mod adapter;
 mod container;
 pub mod delayed;
 mod footprint;
@@ -65,6 +66,19 @@ impl JobLimits {
 pub struct Options {
     /// The kernel of Linux guests, if the user names one.
     pub kernel: Option<PathBuf>,
+    /// Runtimes of others.
+    pub tools: adapter::ToolOptions,
+}
+
+/// Kinds of backends, as presets of the command line mean them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Written for this program.
+    Builtin,
+    /// A container runtime of somebody else's.
+    Adapter,
+    /// Described by the user.
+    Custom,
 }
 
 /// A way to run the agent. Several threads may start instances at once.
@@ -92,6 +106,26 @@ pub trait Backend: Send + Sync {
 
     /// Whether it has something to say in this experiment when nobody asked for it by name.
     fn joins(&self, _experiment: Experiment) -> bool {
+        true
+    }
+
+    /// Which kind of backend it is.
+    fn group(&self) -> Group {
+        Group::Builtin
+    }
+
+    /// Whether it runs a container from a bundle of the Open Container Initiative.
+    fn is_oci(&self) -> bool {
+        false
+    }
+
+    /// Whether it starts virtual machines.
+    fn is_vm(&self) -> bool {
+        false
+    }
+
+    /// Whether the program that it needs is on this host, working or not.
+    fn is_installed(&self) -> bool {
         true
     }
 
@@ -123,6 +157,12 @@ pub trait Instance {
     /// CPU time that it has used so far, as the host counts it; of a virtual machine, that of its VMM process.
     fn cpu_time(&self) -> Result<Duration, String>;
 
+    /// Bytes of memory that are each of its processes' alone, by the process's name, where others than the agent and a VMM
+    /// belong to it.
+    fn owners(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// Asks it to end (closes its standard input), waits, reaps and removes all of it; kills it at
     /// the deadline.
     fn stop(&mut self, deadline: Duration) -> Result<Ended>;
@@ -141,13 +181,17 @@ pub struct Ended {
 
 /// Every backend, in the order of the tables: the baseline first.
 pub fn all(options: &Options) -> Vec<Box<dyn Backend>> {
-    vec![
+    let mut all: Vec<Box<dyn Backend>> = vec![
         Box::new(process::Process::new()),
         Box::new(container::Container::filtered()),
         Box::new(container::Container::unfiltered()),
         Box::new(microvm::MicroVm::new()),
         Box::new(linux::LinuxVm::new(options.kernel.clone())),
-    ]
+    ];
+    for adapter in adapter::all(&options.tools) {
+        all.push(Box::new(adapter));
+    }
+    all
 }
 
 /// Names of all backends.

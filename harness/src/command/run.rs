@@ -25,8 +25,9 @@ use crate::pin::Pin;
 use crate::preset::Preset;
 use crate::progress::Progress;
 use crate::scratch::{self, Scratch};
+use crate::select::{self, Chosen};
 use crate::status::{Outcome, RequiredMissing};
-use crate::{select, table};
+use crate::table;
 
 /// Measures `experiments` as `args` say, and writes results and report.
 pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
@@ -40,7 +41,8 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
         None => None,
     };
     let mut experiments = in_order(experiments);
-    check_names(args)?;
+    let options = backend::Options { kernel: args.kernel.clone(), tools: args.tools.options()? };
+    check_names(args, &options)?;
     let delay = Delay::from_environment()?;
     let preset = Preset::of(args);
     let pin = match args.pin {
@@ -58,14 +60,16 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
     if let Some(delay) = &delay {
         note(&delay.to_string());
     }
-    let (mut contestants, records) = contestants(args, delay.as_ref());
+    let (mut contestants, records) = contestants(args, &options, delay.as_ref());
     require(args, &records)?;
     let header = header(&experiments, args, &preset, &pin, records);
     let folder = RunFolder::create(&args.out, &header.run_id)?;
     let scratch = Scratch::create()?;
     let mut journal = Journal::create(&folder.dir, &header)?;
     let mut course = Course::Interrupted;
-    contestants.retain_mut(|contestant| prepared(contestant, &scratch, &header, &mut journal));
+    contestants.retain_mut(|contestant| {
+        interrupt.is_raised() || prepared(contestant, &scratch, &header, &mut journal)
+    });
     if !interrupt.is_raised() {
         let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
         let rig = Rig { pin, interrupt: &interrupt, extent: preset.extent };
@@ -139,10 +143,12 @@ fn in_order(experiments: &[Experiment]) -> Vec<Experiment> {
     ALL.into_iter().filter(|experiment| experiments.contains(experiment)).collect()
 }
 
-fn check_names(args: &RunArgs) -> Result<()> {
-    select::check("backend", &args.backends, &backend::names())?;
-    select::check("backend", &args.require, &backend::names())?;
-    select::check("backend", &args.force_backend, &backend::names())?;
+fn check_names(args: &RunArgs, options: &backend::Options) -> Result<()> {
+    let backends: Vec<&str> = backend::all(options).iter().map(|backend| backend.name()).collect();
+    let choices: Vec<&str> = backends.iter().copied().chain(select::PRESETS).collect();
+    select::check("backend", &args.backends, &choices)?;
+    select::check("backend", &args.require, &backends)?;
+    select::check("backend", &args.force_backend, &backends)?;
     let known: Vec<&str> = workloads::CATALOGUE.iter().map(|workload| workload.name).collect();
     select::check("workload", &args.workloads, &known)
 }
@@ -170,18 +176,23 @@ fn sweep() {
 }
 
 /// The chosen backends that this host can run, and the record of all chosen ones.
-fn contestants(args: &RunArgs, delay: Option<&Delay>) -> (Vec<Contestant>, Vec<BackendRecord>) {
+fn contestants(
+    args: &RunArgs,
+    options: &backend::Options,
+    delay: Option<&Delay>,
+) -> (Vec<Contestant>, Vec<BackendRecord>) {
     let mut contestants = Vec::new();
     let mut records = Vec::new();
-    for backend in backend::all(&backend::Options { kernel: args.kernel.clone() }) {
+    for backend in backend::all(options) {
         let backend = match delay {
             Some(delay) => delay.apply(backend),
             None => backend,
         };
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
-        let asked_for = named(&args.backends) || named(&args.require);
         let forced = named(&args.force_backend);
-        if !args.backends.is_empty() && !asked_for {
+        let chosen = select::chosen(&args.backends, backend.as_ref());
+        let asked_for = chosen == Chosen::ByName || named(&args.require);
+        if chosen == Chosen::Not && !asked_for {
             continue;
         }
         let name = backend.name().to_owned();

@@ -1,0 +1,169 @@
+//! An instance that another runtime has started: its tool runs in the foreground as our child, with the agent's streams.
+//!
+//! Invariant: whatever way it ends, what it had on disk, its cgroup and its processes are gone afterwards.
+
+use std::cell::OnceCell;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use container::cgroup::Cgroup;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use results::Metric;
+
+use super::super::native::charged;
+use super::super::{Ended, Instance};
+use super::processes::Kin;
+use super::tool::{PATIENT, call, excerpt};
+
+/// What is to be removed with an instance.
+#[derive(Debug, Default)]
+pub struct Remains {
+    /// Calls of the tool that remove it by force.
+    pub calls: Vec<Vec<OsString>>,
+    /// Folders.
+    pub folders: Vec<PathBuf>,
+}
+
+/// A running tool and the instance behind it.
+#[derive(Debug)]
+pub struct Running {
+    // Before the cgroup: it must be gone when the cgroup is removed.
+    tool: container::Instance,
+    /// Made by us.
+    cgroup: Option<Cgroup>,
+    /// Made by the runtime; looked for when the agent runs.
+    found: OnceCell<Cgroup>,
+    /// Ends of what was done before the tool was called.
+    before: Vec<(String, u64)>,
+    kin: Kin,
+    remains: Option<Remains>,
+}
+
+impl Running {
+    /// Takes over a tool that has just been started.
+    pub fn new(
+        tool: container::Instance,
+        cgroup: Option<Cgroup>,
+        before: Vec<(String, u64)>,
+        kin: Kin,
+        remains: Remains,
+    ) -> Self {
+        Self { tool, cgroup, found: OnceCell::new(), before, kin, remains: Some(remains) }
+    }
+
+    /// What its tool said on standard error; what it left running may hold the pipe open.
+    fn said(&mut self) -> String {
+        let Some(mut stderr) = self.tool.stderr.take() else { return String::new() };
+        if fcntl(&stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_err() {
+            return String::new();
+        }
+        let mut bytes = Vec::new();
+        // Ends at what there is now: that nothing more has come is no error here.
+        let _ = Read::by_ref(&mut stderr).take(64 << 10).read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Removes the instance; by force, unless its tool has ended well and so has done it.
+    fn remove(&mut self, by_force: bool) {
+        let Some(remains) = self.remains.take() else { return };
+        if by_force {
+            for line in &remains.calls {
+                let Some((program, args)) = line.split_first() else { continue };
+                if let Err(why) = call(program.as_ref(), args, PATIENT) {
+                    // Not there any more, most likely. What is left, `bench clean` finds by its name.
+                    tracing::debug!("{why}");
+                }
+            }
+            self.kin.kill();
+        }
+        for folder in &remains.folders {
+            if let Err(error) = fs::remove_dir_all(folder)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::debug!("cannot remove {}: {error}", folder.display());
+            }
+        }
+    }
+}
+
+impl Instance for Running {
+    fn stdout(&self) -> BorrowedFd<'_> {
+        // Every tool is started with the pipe.
+        self.tool.stdout.as_ref().expect("standard output is a pipe").as_fd()
+    }
+
+    fn phases(&mut self) -> Vec<(String, u64)> {
+        let tool = self.tool.phases().iter().map(|phase| (format!("tool_{}", phase.name), phase.end_ns));
+        self.before.iter().cloned().chain(tool).collect()
+    }
+
+    fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)> {
+        let footprint = self.kin.footprint();
+        vec![
+            (Metric::MemoryCurrent, charged(self.cgroup())),
+            (Metric::Pss, footprint.as_ref().map(|f| f.pss).map_err(Clone::clone)),
+            (Metric::Uss, footprint.map(|f| f.uss)),
+        ]
+    }
+
+    fn cgroup(&self) -> Option<&Cgroup> {
+        if self.cgroup.is_some() {
+            return self.cgroup.as_ref();
+        }
+        if self.found.get().is_none() {
+            let members = self.kin.members();
+            // The agent itself, where the host sees it; of gVisor, the sentry.
+            let inside = || members.iter().filter(|member| member.is_inside);
+            let agent = inside().find(|member| member.is_agent).or_else(|| inside().next())?;
+            // Lost only if somebody else was quicker, with the same.
+            let _ = self.found.set(Cgroup::of_process(agent.pid).ok()?);
+        }
+        self.found.get()
+    }
+
+    fn cpu_time(&self) -> Result<Duration, String> {
+        self.kin.cpu_time()
+    }
+
+    fn owners(&self) -> Vec<(String, u64)> {
+        self.kin.owners()
+    }
+
+    fn stop(&mut self, deadline: Duration) -> Result<Ended> {
+        drop(self.tool.stdin.take());
+        let (exit, in_time) = match self.tool.wait_timeout(deadline)? {
+            Some(exit) => (exit, true),
+            None => {
+                self.remove(true);
+                self.tool.kill();
+                (self.tool.wait()?, false)
+            }
+        };
+        let success = exit.status.success();
+        self.remove(!success);
+        if let Some(cgroup) = self.cgroup.take() {
+            cgroup.remove()?;
+        }
+        let failure = match (success, in_time) {
+            (true, _) => None,
+            (false, true) => Some(format!("{}; it said: {}", exit.status, excerpt(&self.said()))),
+            (false, false) => Some(format!("it did not stop within {} s and was killed", deadline.as_secs())),
+        };
+        Ok(Ended { cpu_time: exit.user_time + exit.system_time, failure, unknown_syscalls: None })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.remains.is_some() {
+            drop::<Option<File>>(self.tool.stdin.take());
+            self.remove(true);
+            // Its own drop kills and reaps the tool.
+        }
+    }
+}
