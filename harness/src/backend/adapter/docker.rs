@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -79,7 +79,7 @@ impl Runtime for Docker {
         line.extend(image::limits(order));
         // The others inherit where this thread may run; a daemon's children do not.
         line.extend(cpus().map(|cpus| format!("--cpuset-cpus={cpus}").into()));
-        line.extend(["--cidfile".into(), cid_file(order).into(), "--name".into(), order.name.into()]);
+        line.extend(["--cidfile".into(), image::cid_file(order).into(), "--name".into(), order.name.into()]);
         line.extend(order.env().map(|assignment| format!("--env={assignment}").into()));
         line.push(image::name(order.site).into());
         line.extend(order.agent());
@@ -91,13 +91,8 @@ impl Runtime for Docker {
     }
 
     fn marker(&self, order: &Order) -> Marker {
-        // The cgroup and the shim carry Docker's own name of the container.
-        Marker::InFile(cid_file(order))
+        Marker::InFile(image::cid_file(order))
     }
-}
-
-fn cid_file(order: &Order) -> PathBuf {
-    order.dir().join("cid")
 }
 
 /// The CPUs that the calling thread may use, as a list; `None` if that is any.

@@ -13,6 +13,11 @@ pub fn name(site: &Site) -> String {
     format!("{}:latest", site.token)
 }
 
+/// Where the tool writes its own name of the container, which the cgroup and the shim carry.
+pub fn cid_file(order: &Order) -> PathBuf {
+    order.dir().join("cid")
+}
+
 /// The root file system as an archive, to be imported.
 pub fn archive(site: &Site) -> Result<PathBuf> {
     let path = site.dir.join("image.tar");

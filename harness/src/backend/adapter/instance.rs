@@ -4,8 +4,8 @@
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Remains {
     pub calls: Vec<Vec<OsString>>,
     /// Folders.
     pub folders: Vec<PathBuf>,
+    /// Of its cgroups, those that a killed runtime leaves: their names begin with this.
+    pub name: String,
 }
 
 /// A running tool and the instance behind it.
@@ -68,26 +70,44 @@ impl Running {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Removes the instance; by force, unless its tool has ended well and so has done it.
-    fn remove(&mut self, by_force: bool) {
+    /// Removes what a tool that has ended well leaves behind.
+    fn tidy(&mut self) {
         let Some(remains) = self.remains.take() else { return };
-        if by_force {
-            for line in &remains.calls {
-                let Some((program, args)) = line.split_first() else { continue };
-                if let Err(why) = call(program.as_ref(), args, PATIENT) {
-                    // Not there any more, most likely. What is left, `bench clean` finds by its name.
-                    tracing::debug!("{why}");
-                }
-            }
-            self.kin.kill();
-        }
         for folder in &remains.folders {
             if let Err(error) = fs::remove_dir_all(folder)
-                && error.kind() != std::io::ErrorKind::NotFound
+                && error.kind() != io::ErrorKind::NotFound
             {
                 tracing::debug!("cannot remove {}: {error}", folder.display());
             }
         }
+    }
+
+    /// Ends and removes everything, in whatever state it is. What cannot be removed, `bench clean` finds by its name.
+    fn destroy(&mut self) {
+        let Some(remains) = &self.remains else { return };
+        for line in &remains.calls {
+            let Some((program, args)) = line.split_first() else { continue };
+            if let Err(why) = call(program.as_ref(), args, PATIENT) {
+                // Not there any more, most likely.
+                tracing::debug!("{why}");
+            }
+        }
+        self.kin.kill();
+        self.tool.kill();
+        if let Err(error) = self.tool.wait() {
+            tracing::debug!("{error}");
+        }
+        // Only now is there nobody left who makes cgroups.
+        let name = &remains.name;
+        let is_its = |found: &str| {
+            found.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if self.cgroup.is_none()
+            && let Err(error) = container::cgroup::sweep(name, is_its)
+        {
+            tracing::debug!("{error}");
+        }
+        self.tidy();
     }
 }
 
@@ -139,13 +159,16 @@ impl Instance for Running {
         let (exit, in_time) = match self.tool.wait_timeout(deadline)? {
             Some(exit) => (exit, true),
             None => {
-                self.remove(true);
-                self.tool.kill();
+                self.destroy();
                 (self.tool.wait()?, false)
             }
         };
         let success = exit.status.success();
-        self.remove(!success);
+        if success {
+            self.tidy();
+        } else {
+            self.destroy();
+        }
         if let Some(cgroup) = self.cgroup.take() {
             cgroup.remove()?;
         }
@@ -160,10 +183,6 @@ impl Instance for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.remains.is_some() {
-            drop::<Option<File>>(self.tool.stdin.take());
-            self.remove(true);
-            // Its own drop kills and reaps the tool.
-        }
+        self.destroy();
     }
 }

@@ -57,6 +57,10 @@ impl Runtime for Lxc {
         Ok(vec![("config", config(order, self.facts().allowance))])
     }
 
+    fn configuration(&self, order: &Order) -> Option<String> {
+        Some(config(order, self.facts().allowance).trim_end().replace('\n', "; "))
+    }
+
     fn command(&self, order: &Order) -> Line {
         let mut line: Vec<OsString> =
             vec![order.tool.into(), "-P".into(), order.site.dir.join(CONTAINERS).into()];

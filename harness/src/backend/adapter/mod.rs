@@ -128,14 +128,14 @@ impl Adapter {
     }
 
     /// The call that starts an instance, with names in the place of paths that are different in every run.
-    fn sample(&self, tool: &Path) -> (String, Vec<(&'static str, String)>) {
+    fn sample(&self, tool: &Path) -> (String, Option<String>) {
         let dir = PathBuf::from("SCRATCH");
         let site = Site { rootfs: dir.join("rootfs"), dir, token: "RUN".to_owned() };
         let (memory_bytes, limits) = (32 << 20, JobLimits::USUAL);
         let job =
             Job { args: &["WORKLOAD"], env: &[], memory_bytes, limits, accounted: false, deadline: None };
         let order = Order { tool, site: &site, job: &job, name: "NAME" };
-        (tool::line(self.runtime.command(&order).words), self.runtime.files(&order).unwrap_or_default())
+        (tool::line(self.runtime.command(&order).words), self.runtime.configuration(&order))
     }
 
     fn ready(&self) -> Result<&Ready> {
@@ -148,8 +148,11 @@ impl Adapter {
         let order = Order { tool: &ready.tool, site: &ready.site, job, name: &name };
         let mut before = Vec::new();
         let mut done = |step: &str| before.push((step.to_owned(), now_ns()));
-        let mut remains =
-            Remains { calls: self.runtime.removal(&order), folders: self.runtime.traces(&order) };
+        let mut remains = Remains {
+            calls: self.runtime.removal(&order),
+            folders: self.runtime.traces(&order),
+            name: name.clone(),
+        };
         let cgroup = match self.facts.cgroup {
             CgroupOf::Bench => {
                 let mut limits = limits(job);
@@ -215,7 +218,7 @@ impl Backend for Adapter {
         let mut details = self.runtime.check(&tool)?;
         let sha256 =
             tool::sha256(&tool).map_err(|error| format!("{} cannot be read: {error}", tool.display()))?;
-        let (command, files) = self.sample(&tool);
+        let (command, configuration) = self.sample(&tool);
         let cgroup = match (self.facts.cgroup, check_cgroups()) {
             (CgroupOf::Runtime, _) => "the runtime's own".to_owned(),
             (CgroupOf::Bench, Ok(())) => "one of bench's, around the tool".to_owned(),
@@ -232,8 +235,7 @@ impl Backend for Adapter {
             ("version", version.unwrap_or_else(|| "not asked for".to_owned())),
         ];
         details.extend(given.map(|(key, value)| (key.to_owned(), value)));
-        details
-            .extend(files.into_iter().map(|(name, text)| (format!("file_{}", name.replace('.', "_")), text)));
+        details.extend(configuration.map(|text| ("configuration".to_owned(), text)));
         Ok(details)
     }
 

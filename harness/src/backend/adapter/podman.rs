@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 
 use super::image;
-use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
+use super::runtime::{Allowance, CgroupOf, Facts, Line, Marker, Order, Runtime, Site};
 use super::tool::{PATIENT, call, find, words};
 use crate::backend::Details;
 use crate::host::cgroup_generation;
@@ -94,16 +94,21 @@ impl Runtime for Podman {
             "--network=none",
         ]));
         line.extend(words(&["--read-only", "--read-only-tmpfs=false", "--ipc=none", "--cap-drop=ALL"]));
-        // Its own defaults are beyond what a container in a container may ask for.
-        line.extend(words(&["--security-opt=no-new-privileges", "--ulimit=host", "--hostname=container"]));
+        line.extend(words(&["--security-opt=no-new-privileges", "--hostname=container"]));
         line.push("--tmpfs=/tmp:rw,nosuid,nodev,size=64m".into());
+        // Its own defaults are a million of each, and more than it may give where it runs in a container itself.
+        line.extend(words(&["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]));
         line.extend(image::limits(order));
         line.push(format!("--cgroup-parent={}", parent(order.site)).into());
-        line.extend(["--name".into(), order.name.into()]);
+        line.extend(["--cidfile".into(), image::cid_file(order).into(), "--name".into(), order.name.into()]);
         line.extend(order.env().map(|assignment| format!("--env={assignment}").into()));
         line.push(image::name(order.site).into());
         line.extend(order.agent());
         Line { words: line, files: Vec::new() }
+    }
+
+    fn marker(&self, order: &Order) -> Marker {
+        Marker::InFile(image::cid_file(order))
     }
 
     fn removal(&self, order: &Order) -> Vec<Vec<OsString>> {

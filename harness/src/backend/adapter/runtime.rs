@@ -144,6 +144,11 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// The same in short, for the results.
+    fn configuration(&self, _order: &Order) -> Option<String> {
+        None
+    }
+
     /// The call that starts an instance in the foreground, with the agent's streams as its own.
     fn command(&self, order: &Order) -> Line;
 

@@ -129,6 +129,11 @@ impl Runtime for Oci {
         Ok(vec![("config.json", config)])
     }
 
+    fn configuration(&self, order: &Order) -> Option<String> {
+        let config = config::config(order, self.facts().allowance);
+        serde_json::to_string(&config.with_seccomp("the filter of `container`, rule by rule")).ok()
+    }
+
     fn command(&self, order: &Order) -> Line {
         let mut line = self.global(order);
         line.extend(["run".into(), "--bundle".into(), order.dir().into(), order.name.into()]);
