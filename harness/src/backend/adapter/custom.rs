@@ -131,7 +131,7 @@ impl Runtime for Custom {
             unequal: "what the start command does not do; limits are those of a cgroup that bench makes and starts it in",
             kernel: None,
             is_oci: false,
-            allowance: Allowance { memory_bytes: 64 << 20, pids: 64 },
+            allowance: Allowance { memory_bytes: 64 << 20, pids: 8 },
         }
     }
 

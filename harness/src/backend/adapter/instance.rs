@@ -15,7 +15,7 @@ use container::cgroup::Cgroup;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use results::Metric;
 
-use super::super::native::charged;
+use super::super::native::{charged, cpu_time};
 use super::super::{Ended, Instance};
 use super::processes::Kin;
 use super::tool::{PATIENT, call, excerpt};
@@ -40,6 +40,8 @@ pub struct Running {
     cgroup: Option<Cgroup>,
     /// Made by the runtime; looked for when the agent runs.
     found: OnceCell<Cgroup>,
+    /// Those whose CPU time is the instance's, once asked for.
+    workers: OnceCell<Vec<i32>>,
     /// Ends of what was done before the tool was called.
     before: Vec<(String, u64)>,
     kin: Kin,
@@ -55,7 +57,15 @@ impl Running {
         kin: Kin,
         remains: Remains,
     ) -> Self {
-        Self { tool, cgroup, found: OnceCell::new(), before, kin, remains: Some(remains) }
+        Self {
+            tool,
+            cgroup,
+            found: OnceCell::new(),
+            workers: OnceCell::new(),
+            before,
+            kin,
+            remains: Some(remains),
+        }
     }
 
     /// What its tool said on standard error; what it left running may hold the pipe open.
@@ -147,7 +157,16 @@ impl Instance for Running {
     }
 
     fn cpu_time(&self) -> Result<Duration, String> {
-        self.kin.cpu_time()
+        if self.workers.get().is_none_or(Vec::is_empty) {
+            let found = self.kin.workers();
+            if found.is_empty() {
+                return Err("no process of the instance was found".to_owned());
+            }
+            // Lost only if somebody else was quicker, with the same.
+            let _ = self.workers.set(found);
+        }
+        // Looking for them takes longer than they may live after their last word; they stay the same.
+        self.workers.get().into_iter().flatten().map(|pid| cpu_time(*pid)).sum()
     }
 
     fn owners(&self) -> Vec<(String, u64)> {
@@ -174,7 +193,7 @@ impl Instance for Running {
         }
         let failure = match (success, in_time) {
             (true, _) => None,
-            (false, true) => Some(format!("{}; it said: {}", exit.status, excerpt(&self.said()))),
+            (false, true) => Some(format!("{}, {}", exit.status, excerpt(&self.said()))),
             (false, false) => Some(format!("it did not stop within {} s and was killed", deadline.as_secs())),
         };
         Ok(Ended { cpu_time: exit.user_time + exit.system_time, failure, unknown_syscalls: None })

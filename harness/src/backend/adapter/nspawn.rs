@@ -27,7 +27,7 @@ impl Runtime for Nspawn {
             unequal: "limits are those of a cgroup that bench makes and starts it in; its own seccomp filter",
             kernel: None,
             is_oci: false,
-            allowance: Allowance { memory_bytes: 16 << 20, pids: 4 },
+            allowance: Allowance { memory_bytes: 16 << 20, pids: 1 },
         }
     }
 

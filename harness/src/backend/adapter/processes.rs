@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::super::footprint::Footprint;
-use super::super::native::cpu_time;
 use super::runtime::{Marker, PROGRAM};
 
 /// One process of an instance.
@@ -99,13 +97,14 @@ impl Kin {
         members.into_iter().filter_map(|of| Some((of.name, Footprint::of(of.pid).ok()?.uss))).collect()
     }
 
-    /// CPU time of all of them, of those that live.
-    pub fn cpu_time(&self) -> Result<Duration, String> {
+    /// Whose CPU time is the instance's: the agent's, where the host sees it, else that of all inside (gVisor's sentry).
+    pub fn workers(&self) -> Vec<i32> {
         let members = self.members();
-        if members.is_empty() {
-            return Err("no process of the instance was found".to_owned());
-        }
-        Ok(members.iter().filter_map(|member| cpu_time(member.pid).ok()).sum())
+        let some = |which: fn(&Member) -> bool| -> Vec<i32> {
+            members.iter().filter(|member| which(member)).map(|member| member.pid).collect()
+        };
+        let agents = some(|member| member.is_agent);
+        if agents.is_empty() { some(|member| member.is_inside) } else { agents }
     }
 
     /// Kills all of them but the tool, whose parent reaps it.
@@ -133,6 +132,7 @@ fn is_agent(pid: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
+    use std::time::Duration;
 
     use super::*;
 

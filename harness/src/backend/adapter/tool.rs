@@ -48,7 +48,7 @@ pub fn call<A: AsRef<OsStr>>(program: &Path, args: &[A], deadline: Duration) -> 
     let Some((success, how, stdout, stderr)) = outcome else {
         return Err(format!("`{line}` did not end within {} s", deadline.as_secs()));
     };
-    if success { Ok(stdout) } else { Err(format!("`{line}`: {how}: {}", excerpt(&stderr))) }
+    if success { Ok(stdout) } else { Err(format!("`{line}`: {how}, {}", excerpt(&stderr))) }
 }
 
 type Answer = (bool, String, String, String);
@@ -91,8 +91,8 @@ pub fn excerpt(said: &str) -> String {
     let last = lines[lines.len().saturating_sub(LINES)..].join(" / ");
     let clean = |c: char| if c.is_control() { '?' } else { c };
     match last.chars().map(clean).take(CHARS).collect::<String>() {
-        text if text.is_empty() => "it said nothing".to_owned(),
-        text => text,
+        text if text.is_empty() => "and said nothing".to_owned(),
+        text => format!("it said: {text}"),
     }
 }
 
