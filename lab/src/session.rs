@@ -24,11 +24,12 @@ const PROGRAMS: &str = "/lab/programs";
 const COMPILING_TEST: (&str, &str) = ("programs", "every_program_compiles");
 const PROGRAMS_VARIABLE: &str = "MICROVM_TEST_PROGRAMS";
 /// Tests of this package that need nothing that the lab has and the host has not: files are read, compared and
-/// rendered, kernels unpacked by tools that the lab lacks.
-const NOT_HERE: (&str, [&str; 9]) = (
+/// rendered, kernels unpacked and containers started by tools that the lab lacks.
+const NOT_HERE: (&str, [&str; 10]) = (
     "harness",
     [
         "ab::",
+        "adapters::",
         "baseline::",
         "claims::",
         "compare::",

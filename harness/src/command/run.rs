@@ -11,8 +11,9 @@ use results::{
 };
 
 use crate::ab::turns::{Common, Turns};
+use crate::announce::announce;
 use crate::arrange::arrange;
-use crate::backend::{self, delayed::Delay};
+use crate::backend::{self, Group, delayed::Delay};
 use crate::cli::{PinChoice, RunArgs};
 use crate::evidence;
 use crate::execute::{Contestant, Course, Executor, verdict};
@@ -74,6 +75,9 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
         let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
         let rig = Rig { pin, interrupt: &interrupt, extent: preset.extent };
         evidence::gather(&rig, &mut contestants, &mut journal)?;
+        if turns.is_none() && contestants.iter().any(|of| of.backend.group() != Group::Builtin) {
+            announce(&preset, &experiments, &contestants).iter().for_each(|line| note(line));
+        }
         let goes_on = match &mut turns {
             Some(turns) => {
                 let backends: Vec<&str> = contestants.iter().map(|of| of.backend.name()).collect();

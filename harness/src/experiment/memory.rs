@@ -3,10 +3,12 @@
 //!
 //! Unit: bytes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use results::stats::slope;
-use results::{Experiment, Metric};
+use results::{Evidence, Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::host_memory::{available, come_to_rest, in_use};
@@ -24,7 +26,11 @@ const RAMP_TIME: Duration = Duration::from_secs(20);
 const IDLE: Duration = Duration::from_millis(5);
 
 /// The experiment `memory`.
-pub struct Memory;
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Whose the memory of an instance is, by backend, where it has several processes.
+    owners: RefCell<BTreeMap<&'static str, String>>,
+}
 
 impl Plan for Memory {
     fn id(&self) -> Experiment {
@@ -64,6 +70,16 @@ impl Plan for Memory {
         observations.push(self.ramp(rig, backend, workload)?);
         Ok(Finding::Observed(observations, watch.end()))
     }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        let owners = self.owners.borrow();
+        let fact = |(backend, value): (&&'static str, &String)| Evidence {
+            backend: (*backend).to_owned(),
+            key: "memory-owners".to_owned(),
+            value: value.clone(),
+        };
+        owners.iter().map(fact).collect()
+    }
 }
 
 impl Memory {
@@ -97,6 +113,10 @@ impl Memory {
             .into_iter()
             .map(|(metric, bytes)| Observation { metric, value: bytes.map(|bytes| bytes as f64) })
             .collect();
+        let owners = instance.owners();
+        if !owners.is_empty() {
+            self.owners.borrow_mut().insert(backend.name(), in_words(&owners));
+        }
         end(&mut *instance)?;
         Ok(observations)
     }
@@ -111,9 +131,11 @@ impl Memory {
     ) -> Result<Observation, TrialError> {
         let mut instances = Vec::with_capacity(RAMP);
         let mut points = Vec::with_capacity(RAMP + 1);
+        // Less where there is little time for all.
+        let time = RAMP_TIME.min(2 * rig.extent.time);
         let (begun, room) = (Instant::now(), available().map_err(TrialError::Backend)? / 2);
         for count in 0..=RAMP {
-            let is_over = begun.elapsed() > RAMP_TIME || available().map_err(TrialError::Backend)? < room;
+            let is_over = begun.elapsed() > time || available().map_err(TrialError::Backend)? < room;
             if count > LEAST && is_over {
                 break;
             }
@@ -132,7 +154,34 @@ impl Memory {
     }
 }
 
+/// Processes of one name together, in the order of their names.
+fn in_words(owners: &[(String, u64)]) -> String {
+    let mut sums: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
+    for (name, bytes) in owners {
+        let (count, sum) = sums.entry(name).or_default();
+        *count += 1;
+        *sum += bytes;
+    }
+    let each = sums.into_iter().map(|(name, (count, bytes))| {
+        let times = if count > 1 { format!(" ({count})") } else { String::new() };
+        format!("{name}{times} {:.2} MiB", bytes as f64 / MIB as f64)
+    });
+    format!("USS: {}", each.collect::<Vec<_>>().join(", "))
+}
+
 fn end(instance: &mut dyn Instance) -> Result<(), TrialError> {
     let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
     ended.failure.map_or(Ok(()), |how| Err(TrialError::Ended { waiting_for: "a clean exit", how }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_of_one_name_are_added_up() {
+        let owned = |name: &str, bytes| (name.to_owned(), bytes);
+        let owners = [owned("runc", 9 * MIB), owned("sh", MIB / 2), owned("sh", MIB)];
+        assert_eq!(in_words(&owners), "USS: runc 9.00 MiB, sh (2) 1.50 MiB");
+    }
 }
