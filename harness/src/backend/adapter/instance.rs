@@ -18,7 +18,7 @@ use results::Metric;
 use super::super::native::{charged, cpu_time};
 use super::super::{Ended, Instance};
 use super::processes::Kin;
-use super::tool::{PATIENT, call, excerpt};
+use super::tool::{IMPATIENT, call, excerpt};
 
 /// What is to be removed with an instance.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ impl Running {
         let Some(remains) = &self.remains else { return };
         for line in &remains.calls {
             let Some((program, args)) = line.split_first() else { continue };
-            if let Err(why) = call(program.as_ref(), args, PATIENT) {
+            if let Err(why) = call(program.as_ref(), args, IMPATIENT) {
                 // Not there any more, most likely.
                 tracing::debug!("{why}");
             }

@@ -158,7 +158,10 @@ mod tests {
         assert!(kin.footprint().unwrap().pss > 0);
         let sleeping: Vec<i32> = wanted.iter().filter(|m| m.name == "sleep").map(|m| m.pid).collect();
         kin.kill();
-        sleeping.iter().for_each(|pid| drop(kill(Pid::from_raw(*pid), Signal::SIGKILL)));
+        for pid in sleeping {
+            // Killed already.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
         tool.wait().unwrap();
         other.wait().unwrap();
         assert_eq!(kin.members(), []);

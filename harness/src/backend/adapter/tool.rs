@@ -22,6 +22,9 @@ pub const QUICK: Duration = Duration::from_secs(5);
 /// For work of a tool outside of what is timed.
 pub const PATIENT: Duration = Duration::from_secs(30);
 
+/// For a tool that is told to remove what it may have hung on.
+pub const IMPATIENT: Duration = Duration::from_secs(10);
+
 /// Between two looks at a tool that has not ended yet.
 const PAUSE: Duration = Duration::from_millis(1);
 

@@ -107,7 +107,7 @@ fn a_full_disk_under_the_bundles_is_the_reason_of_those_that_need_one() {
     let inner = run_of(&bench, "runc", &["startup", "--samples", "1"]);
     let mut command = Command::new("unshare");
     let mount =
-        format!("mount -t tmpfs -o size={}k none {} && exec \"$@\"", agent_kib + 256, small.display());
+        format!("mount -t tmpfs -o size={}k none {} && exec \"$@\"", agent_kib * 3 / 2, small.display());
     command.args(["-m", "sh", "-c", &mount, "sh"]).arg(inner.get_program()).args(inner.get_args());
     let output = command.env("TMPDIR", &small).current_dir(bench.temp.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

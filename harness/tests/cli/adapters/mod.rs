@@ -149,7 +149,9 @@ fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
     let details = &run.backend(backend).unwrap().details;
     assert_eq!(details["tool"], program.display().to_string());
     assert_eq!(details["sha256"].len(), 64);
-    assert!(details["command"].contains("/workload WORKLOAD"), "{}", details["command"]);
+    // The agent's arguments stand on the command line or in the configuration.
+    let line = format!("{} {}", details["command"], details.get("configuration").map_or("", String::as_str));
+    assert!(line.contains("SCRATCH") && line.contains("WORKLOAD"), "{backend}: {line}");
     assert!(details["version"].contains(|c: char| c.is_ascii_digit()), "{}", details["version"]);
     let fact = |key: &str| {
         let found = run.evidence.iter().find(|of| of.backend == backend && of.key == key);
