@@ -1,7 +1,7 @@
 //! Adapters: container runtimes that others have written, behind the same trait as ours. Each runs the same agent under the
 //! same terms, as far as it can be told to, and the clock stops at the same READY.
 //!
-//! An adapter is a [`Runtime`]: a few facts and a command line, one file a family. What they share is here and beside: finding
+//! An adapter is a `Runtime` (`runtime.rs`): a few facts and a command line, one file a family. What they share is here and beside: finding
 //! the tool, starting it as a child of ours, observing what it has started, and leaving nothing behind.
 
 mod bwrap;
@@ -282,7 +282,7 @@ impl Drop for Adapter {
 
 /// The root file system of all adapters, made by the first: the agent, and folders for what runtimes mount.
 fn rootfs(scratch: &Path) -> Result<PathBuf> {
-    let dir = scratch.join("rootfs");
+    let dir = scratch.join(runtime::ROOTFS);
     if dir.is_dir() {
         return Ok(dir);
     }

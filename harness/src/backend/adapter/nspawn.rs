@@ -1,12 +1,24 @@
 //! `nspawn` (systemd-nspawn), without systemd: not registered, in one of our cgroups, since its own limits are systemd's.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime};
+use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use super::tool::words;
 
 /// Folders in which it leaves one of an instance's name where /run is no tmpfs.
 pub const TRACES: [&str; 2] = ["/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export"];
+
+/// Where it locks root file systems, by device and inode.
+const LOCKS: &str = "/run/systemd/nspawn/locks";
+
+/// Removes the lock of a root file system that nobody runs any more: one that was killed leaves it.
+pub fn remove_lock(rootfs: &Path) {
+    let Ok(meta) = fs::metadata(rootfs) else { return };
+    // Not there, after all that have ended well.
+    let _ = fs::remove_file(format!("{LOCKS}/inode-{}:{}", meta.dev(), meta.ino()));
+}
 
 /// systemd-nspawn.
 #[derive(Debug)]
@@ -46,6 +58,10 @@ impl Runtime for Nspawn {
         line.extend(["--directory".into(), order.site.rootfs.clone().into(), "--".into()]);
         line.extend(order.agent());
         Line { words: line, files: Vec::new() }
+    }
+
+    fn conclude(&self, _tool: &Path, site: &Site) {
+        remove_lock(&site.rootfs);
     }
 
     fn traces(&self, order: &Order) -> Vec<PathBuf> {

@@ -11,14 +11,18 @@ use super::tool::{PATIENT, call, find, words};
 use crate::backend::Details;
 use crate::host::cgroup_generation;
 
+/// Containers and images, in the adapter's folder.
+const STORAGE: &str = "storage";
+
 /// Podman.
 #[derive(Debug)]
 pub struct Podman;
 
 impl Podman {
-    fn global(tool: &Path, site: &Site) -> Vec<OsString> {
-        let mut all: Vec<OsString> = vec![tool.into(), "--root".into(), site.dir.join("storage").into()];
-        all.extend(["--runroot".into(), site.dir.join("run").into()]);
+    /// Options before the subcommand, with everything that podman keeps in `dir`.
+    fn global(tool: &Path, dir: &Path) -> Vec<OsString> {
+        let mut all: Vec<OsString> = vec![tool.into(), "--root".into(), dir.join(STORAGE).into()];
+        all.extend(["--runroot".into(), dir.join("run").into()]);
         all.extend(words(&["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=none"]));
         if let Some(runtime) = runtime() {
             all.extend(["--runtime".into(), runtime]);
@@ -26,10 +30,26 @@ impl Podman {
         all
     }
 
-    fn call(tool: &Path, site: &Site, args: &[OsString]) -> Result<String> {
-        let line = Self::global(tool, site);
+    fn call(tool: &Path, dir: &Path, args: &[OsString]) -> Result<String> {
+        let line = Self::global(tool, dir);
         let args: Vec<_> = line.into_iter().skip(1).chain(args.iter().cloned()).collect();
         call(tool, &args, PATIENT).map_err(|why| anyhow!(why))
+    }
+}
+
+/// Removes the containers of a run that was killed: podman numbers their locks for all users of the host together.
+pub fn release(dir: &Path) {
+    if dir.join(STORAGE).is_dir()
+        && let Some(tool) = find(Path::new("podman"))
+    {
+        remove_all(&tool, dir);
+    }
+}
+
+/// Removes containers and their mounts; the files go with the folder.
+fn remove_all(tool: &Path, dir: &Path) {
+    if let Err(error) = Podman::call(tool, dir, &words(&["rm", "--all", "--force", "--time=0"])) {
+        tracing::debug!("{error}");
     }
 }
 
@@ -69,14 +89,11 @@ impl Runtime for Podman {
 
     fn prepare(&mut self, tool: &Path, site: &Site) -> Result<()> {
         let archive = image::archive(site)?;
-        Self::call(tool, site, &["import".into(), archive.into(), image::name(site).into()]).map(drop)
+        Self::call(tool, &site.dir, &["import".into(), archive.into(), image::name(site).into()]).map(drop)
     }
 
     fn conclude(&self, tool: &Path, site: &Site) {
-        // Containers and mounts; the files go with our folder.
-        if let Err(error) = Self::call(tool, site, &words(&["rm", "--all", "--force"])) {
-            tracing::debug!("{error}");
-        }
+        remove_all(tool, &site.dir);
         let name = format!("{}.podman", site.token);
         if let Err(error) = container::cgroup::sweep(&name, |found| found == name) {
             tracing::debug!("{error}");
@@ -84,7 +101,7 @@ impl Runtime for Podman {
     }
 
     fn command(&self, order: &Order) -> Line {
-        let mut line = Self::global(order.tool, order.site);
+        let mut line = Self::global(order.tool, &order.site.dir);
         line.extend(words(&[
             "run",
             "--rm",
@@ -112,7 +129,7 @@ impl Runtime for Podman {
     }
 
     fn removal(&self, order: &Order) -> Vec<Vec<OsString>> {
-        let mut line = Self::global(order.tool, order.site);
+        let mut line = Self::global(order.tool, &order.site.dir);
         line.extend(words(&["rm", "--force", "--time=0", order.name]));
         vec![line]
     }

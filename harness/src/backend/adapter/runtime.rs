@@ -70,6 +70,9 @@ pub struct Site {
     pub token: String,
 }
 
+/// The folder of the root file system below the run's own.
+pub const ROOTFS: &str = "rootfs";
+
 /// The agent's path inside of every root file system.
 pub const PROGRAM: &str = "/workload";
 

@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 use procfs::process::Process;
 
 use super::lxc::remove_locks;
-use super::nspawn;
+use super::runtime::ROOTFS;
 use super::tool::{QUICK, call, find};
+use super::{nspawn, podman};
 
 /// Removes what belongs to runs that `is_stale` calls so by an instance's name; returns what it was.
 pub fn sweep(is_stale: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
@@ -28,8 +29,10 @@ pub fn sweep(is_stale: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
     removed
 }
 
-/// Lets go of what is mounted below a stale run's folder, so that the folder can be removed, and removes its locks.
+/// Lets go of what holds a stale run's folder, so that it can be removed: mounts, locks, what podman keeps in it.
 pub fn release(folder: &Path) {
+    podman::release(&folder.join("podman"));
+    nspawn::remove_lock(&folder.join(ROOTFS));
     let mounts = Process::myself().and_then(|process| process.mountinfo());
     let below = mounts.into_iter().flatten().filter(|mount| mount.mount_point.starts_with(folder));
     let mut points: Vec<PathBuf> = below.map(|mount| mount.mount_point).collect();

@@ -125,7 +125,7 @@ fn interrupted_and_killed(backend: &str, docker_host: Option<&str>) {
 /// Runs it well, and looks at what the run says of it.
 fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
     let bench = Bench::new();
-    let args = ["startup", "memory", "syscalls", "--workloads", "noop,getpid", "--samples", "1"];
+    let args = ["startup", "memory", "syscalls", "--workloads", "noop,getpid", "--samples", "1", "--quick"];
     let mut command = run_of(&bench, backend, &args);
     command.args(["--require", backend, "--tool", &format!("{backend}={}", program.display())]);
     command.envs(docker_host.map(|host| ("DOCKER_HOST", host)));
