@@ -25,7 +25,7 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
             let backend = contestant.backend.name();
             match ask(rig, contestant.backend.as_mut(), workload.name) {
                 Ok(mut facts) => {
-                    if contestant.backend.group() != Group::Builtin {
+                    if !contestant.backend.groups().contains(&Group::Builtin) {
                         let terms = terms::compared(&facts);
                         if terms != terms::EQUAL {
                             note(&format!("{backend}: {terms}"));

@@ -23,17 +23,16 @@ pub enum Chosen {
 
 /// Whether `choice` takes `backend`; nothing chosen is the default.
 pub fn chosen(choice: &[String], backend: &dyn Backend) -> Chosen {
+    let is = |group: Group| backend.groups().contains(&group);
     // Whoever describes a runtime wants it measured.
-    if choice.iter().any(|name| name == backend.name())
-        || (choice.is_empty() && backend.group() == Group::Custom)
-    {
+    if choice.iter().any(|name| name == backend.name()) || (choice.is_empty() && is(Group::Custom)) {
         return Chosen::ByName;
     }
     let is_in = |preset: &str| match preset {
-        "builtin" => backend.group() == Group::Builtin,
-        "installed" => backend.group() == Group::Adapter && backend.is_installed(),
-        "oci" => backend.is_oci(),
-        "vm" => backend.is_vm(),
+        "builtin" => is(Group::Builtin),
+        "installed" => is(Group::Adapter) && backend.is_installed(),
+        "oci" => is(Group::Oci),
+        "vm" => is(Group::Vm),
         _ => false,
     };
     let by_preset = match choice {

@@ -100,16 +100,8 @@ impl Backend for Delayed {
         self.backend.joins(experiment)
     }
 
-    fn group(&self) -> Group {
-        self.backend.group()
-    }
-
-    fn is_oci(&self) -> bool {
-        self.backend.is_oci()
-    }
-
-    fn is_vm(&self) -> bool {
-        self.backend.is_vm()
+    fn groups(&self) -> &'static [Group] {
+        self.backend.groups()
     }
 
     fn is_installed(&self) -> bool {

@@ -10,7 +10,7 @@ use microvm::linux::{Initramfs, LinuxConfig};
 
 use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Group, Instance, Job};
 use crate::host::kvm;
 use crate::kernel;
 use crate::scratch::{CgroupNames, Scratch};
@@ -84,8 +84,8 @@ impl Backend for LinuxVm {
         Ok(())
     }
 
-    fn is_vm(&self) -> bool {
-        true
+    fn groups(&self) -> &'static [Group] {
+        &[Group::Builtin, Group::Vm]
     }
 
     fn limited_by(&self) -> &'static str {

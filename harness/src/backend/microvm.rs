@@ -9,7 +9,7 @@ use microvm::{Config, Launcher, Stderr};
 
 use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
-use super::{Backend, Details, Instance, Job};
+use super::{Backend, Details, Group, Instance, Job};
 use crate::host::kvm;
 use crate::scratch::{CgroupNames, Scratch};
 
@@ -55,8 +55,8 @@ impl Backend for MicroVm {
         Ok(())
     }
 
-    fn is_vm(&self) -> bool {
-        true
+    fn groups(&self) -> &'static [Group] {
+        &[Group::Builtin, Group::Vm]
     }
 
     fn limited_by(&self) -> &'static str {

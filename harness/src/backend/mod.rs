@@ -79,6 +79,10 @@ pub enum Group {
     Adapter,
     /// Described by the user.
     Custom,
+    /// It takes a bundle of the Open Container Initiative.
+    Oci,
+    /// It starts virtual machines.
+    Vm,
 }
 
 /// A way to run the agent. Several threads may start instances at once.
@@ -109,19 +113,9 @@ pub trait Backend: Send + Sync {
         true
     }
 
-    /// Which kind of backend it is.
-    fn group(&self) -> Group {
-        Group::Builtin
-    }
-
-    /// Whether it runs a container from a bundle of the Open Container Initiative.
-    fn is_oci(&self) -> bool {
-        false
-    }
-
-    /// Whether it starts virtual machines.
-    fn is_vm(&self) -> bool {
-        false
+    /// The kinds that it is of.
+    fn groups(&self) -> &'static [Group] {
+        &[Group::Builtin]
     }
 
     /// Whether the program that it needs is on this host, working or not.

@@ -13,7 +13,8 @@ use crate::output::{print, print_json};
 pub fn doctor(args: &ListArgs) -> Result<()> {
     let host = fingerprint();
     let checks = examine(&host);
-    let others = backend::all(&args.tools.backends()?).into_iter().filter(|of| of.group() != Group::Builtin);
+    let others =
+        backend::all(&args.tools.backends()?).into_iter().filter(|of| !of.groups().contains(&Group::Builtin));
     let runtimes: Vec<_> = others.map(|of| (of.name(), of.probe())).collect();
     if args.json.json {
         let runtimes: Vec<_> = runtimes

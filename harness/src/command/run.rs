@@ -75,7 +75,7 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
         let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
         let rig = Rig { pin, interrupt: &interrupt, extent: preset.extent };
         evidence::gather(&rig, &mut contestants, &mut journal)?;
-        if turns.is_none() && contestants.iter().any(|of| of.backend.group() != Group::Builtin) {
+        if turns.is_none() && contestants.iter().any(|of| !of.backend.groups().contains(&Group::Builtin)) {
             announce(&preset, &experiments, &contestants).iter().for_each(|line| note(line));
         }
         let goes_on = match &mut turns {

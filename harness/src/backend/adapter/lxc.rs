@@ -1,7 +1,6 @@
 //! `lxc` (lxc-execute): a container for one program, below LXC's own init, from a configuration file.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -97,30 +96,35 @@ fn config(order: &Order, allowance: Allowance) -> String {
     let quota = (job.limits.cpu * PERIOD_US as f64).round() as u64;
     let (memory, pids) = (job.memory_bytes + allowance.memory_bytes, job.limits.pids + allowance.pids);
     let name = order.name;
-    let mut text = format!(
-        "lxc.rootfs.path = dir:{}\nlxc.rootfs.options = ro\nlxc.uts.name = container\nlxc.net.0.type = empty\n\
-         lxc.autodev = 1\nlxc.mount.auto = proc:mixed\nlxc.mount.entry = tmpfs tmp tmpfs nosuid,nodev,size=64m 0 0\n\
-         lxc.cap.keep = none\nlxc.no_new_privs = 1\nlxc.seccomp.profile = {}\n\
-         lxc.cgroup.dir.container = {name}\nlxc.cgroup.dir.monitor = {name}.monitor\n",
-        order.site.rootfs.display(),
-        order.site.dir.join(FILTER).display(),
-    );
-    let limits = if cgroup_generation() == "v2" {
-        format!(
-            "lxc.cgroup2.memory.max = {memory}\nlxc.cgroup2.cpu.max = {quota} {PERIOD_US}\nlxc.cgroup2.pids.max = {pids}\n"
-        )
+    let mut lines = vec![
+        format!("lxc.rootfs.path = dir:{}", order.site.rootfs.display()),
+        "lxc.rootfs.options = ro".to_owned(),
+        "lxc.uts.name = container".to_owned(),
+        "lxc.net.0.type = empty".to_owned(),
+        // No terminals: the others have none.
+        "lxc.console.path = none".to_owned(),
+        "lxc.tty.max = 0".to_owned(),
+        "lxc.autodev = 1".to_owned(),
+        "lxc.mount.auto = proc:mixed".to_owned(),
+        "lxc.mount.entry = tmpfs tmp tmpfs nosuid,nodev,size=64m 0 0".to_owned(),
+        "lxc.cap.keep = none".to_owned(),
+        "lxc.no_new_privs = 1".to_owned(),
+        format!("lxc.seccomp.profile = {}", order.site.dir.join(FILTER).display()),
+        format!("lxc.cgroup.dir.container = {name}"),
+        format!("lxc.cgroup.dir.monitor = {name}.monitor"),
+    ];
+    if cgroup_generation() == "v2" {
+        lines.push(format!("lxc.cgroup2.memory.max = {memory}"));
+        lines.push(format!("lxc.cgroup2.cpu.max = {quota} {PERIOD_US}"));
+        lines.push(format!("lxc.cgroup2.pids.max = {pids}"));
     } else {
-        format!(
-            "lxc.cgroup.memory.limit_in_bytes = {memory}\nlxc.cgroup.cpu.cfs_period_us = {PERIOD_US}\n\
-             lxc.cgroup.cpu.cfs_quota_us = {quota}\nlxc.cgroup.pids.max = {pids}\n"
-        )
-    };
-    text.push_str(&limits);
-    for assignment in order.env() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "lxc.environment = {assignment}");
+        lines.push(format!("lxc.cgroup.memory.limit_in_bytes = {memory}"));
+        lines.push(format!("lxc.cgroup.cpu.cfs_period_us = {PERIOD_US}"));
+        lines.push(format!("lxc.cgroup.cpu.cfs_quota_us = {quota}"));
+        lines.push(format!("lxc.cgroup.pids.max = {pids}"));
     }
-    text
+    lines.extend(order.env().map(|assignment| format!("lxc.environment = {assignment}")));
+    lines.join("\n") + "\n"
 }
 
 /// The filter of `container` in LXC's second format.

@@ -197,12 +197,12 @@ impl Backend for Adapter {
         self.facts.summary
     }
 
-    fn group(&self) -> Group {
-        if self.is_custom { Group::Custom } else { Group::Adapter }
-    }
-
-    fn is_oci(&self) -> bool {
-        self.facts.is_oci
+    fn groups(&self) -> &'static [Group] {
+        match (self.is_custom, self.facts.is_oci) {
+            (true, _) => &[Group::Custom],
+            (false, true) => &[Group::Adapter, Group::Oci],
+            (false, false) => &[Group::Adapter],
+        }
     }
 
     fn is_installed(&self) -> bool {
