@@ -161,15 +161,18 @@ impl Cgroup {
         Layout::detect()?.create(name, limits)
     }
 
-    /// The cgroup in which process `pid` sits, which somebody else made: to be read and killed in, never removed. Nothing
-    /// can start inside.
+    /// The cgroup in which process `pid` sits, which somebody else made: only to be read. Nothing can start inside, and
+    /// nothing is killed in it or removed.
+    ///
+    /// A hierarchy in which the process shares its cgroup with the caller, or sits above it, is left out: what is counted
+    /// there is not the process's own.
     ///
     /// # Errors
     /// [`Error::Io`] if the process is gone.
     pub fn of_process(pid: i32) -> Result<Self, Error> {
         let cgroup = read(&PathBuf::from(format!("/proc/{pid}/cgroup")))?;
         let mountinfo = read(Path::new("/proc/self/mountinfo"))?;
-        let dirs = Layout::parse(&cgroup, &mountinfo).own_dirs();
+        let dirs = Layout::parse(&cgroup, &mountinfo).dirs_apart_from(&Layout::detect()?);
         Ok(Self { dirs, join: Join(Arc::default()), foreign: true })
     }
 
@@ -272,8 +275,12 @@ impl Cgroup {
         field(&read(&self.dir("pids")?.path.join("pids.events")).ok()?, "max")
     }
 
-    /// Kills every process inside, again until none is left or a second has passed.
+    /// Kills every process inside, again until none is left or a second has passed. Does nothing in a cgroup that somebody
+    /// else made ([`Self::of_process`]): who else sits there is not known.
     pub fn kill_all(&self) {
+        if self.foreign {
+            return;
+        }
         self.dirs.iter().for_each(|dir| sweep::kill_all(&dir.path));
     }
 

@@ -55,14 +55,24 @@ fn find(dir: &Path, depth: usize, matches: &dyn Fn(&str) -> bool, found: &mut Ve
     }
 }
 
+/// Whether the calling process is in the cgroup directory `dir` or below it.
+fn holds_caller(dir: &Path) -> bool {
+    // A host whose layout cannot be read is one in which nothing may be killed by it.
+    Layout::detect().map_or(true, |layout| layout.own_dirs().any(|own| own.starts_with(dir)))
+}
+
 /// Cgroups directly below `dir`: what runs inside may have made some, as container runtimes do.
 fn below(dir: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
 }
 
-/// Kills every process in the cgroup directory `dir`, and below it, until none is left or patience ends.
+/// Kills every process in the cgroup directory `dir`, and below it, until none is left or patience ends. Does nothing where
+/// the caller itself sits in it or below: that is nobody's instance but the host's own, or the root.
 pub(super) fn kill_all(dir: &Path) {
+    if holds_caller(dir) {
+        return;
+    }
     // v2 since Linux 5.14 does it in one go, forks under way included.
     if super::write(&dir.join("cgroup.kill"), 1).is_ok() {
         return;

@@ -269,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn the_filter_is_handed_out_instruction_by_instruction_and_its_calls_by_name() {
+        let filter = Filter::compile_default().unwrap();
+        let bytes = filter.to_bytes();
+        assert_eq!(bytes.len(), 8 * filter.0.len());
+        let (code, k) = (filter.0[0].code, filter.0[0].k);
+        assert_eq!((&bytes[..2], &bytes[4..8]), (&code.to_ne_bytes()[..], &k.to_ne_bytes()[..]));
+        assert_eq!(allowed_calls().count(), list::ALLOWED.len());
+        assert!(
+            allowed_calls().any(|name| name == "read") && allowed_calls().all(|name| !name.contains("SYS"))
+        );
+    }
+
+    #[test]
     fn other_abis_get_nowhere() {
         let filter = Filter::compile_default().unwrap();
         const I386: u32 = 0x4000_0003;

@@ -182,6 +182,8 @@ impl Instance for Running {
                 (self.tool.wait()?, false)
             }
         };
+        // Reaped: from here on the number may be another process's.
+        self.kin.tool = None;
         let success = exit.status.success();
         if success {
             self.tidy();

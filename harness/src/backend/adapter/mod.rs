@@ -183,7 +183,7 @@ impl Adapter {
         spec.stderr = Stdio::Pipe;
         spec.cgroup = cgroup.as_ref().map(Cgroup::join);
         let tool = container::start(&spec)?;
-        let kin = Kin { tool: tool.pid(), marker: self.runtime.marker(&order) };
+        let kin = Kin { tool: Some(tool.pid()), marker: self.runtime.marker(&order) };
         Ok(Running::new(tool, cgroup, before, kin, remains))
     }
 }

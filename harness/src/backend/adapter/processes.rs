@@ -12,6 +12,9 @@ use nix::unistd::Pid;
 use super::super::footprint::Footprint;
 use super::runtime::{Marker, PROGRAM};
 
+/// Hexadecimal digits of the name that podman and Docker give a container.
+const ID_LENGTH: usize = 64;
+
 /// One process of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -28,8 +31,8 @@ pub struct Member {
 /// How the processes of an instance are found.
 #[derive(Clone, Debug)]
 pub struct Kin {
-    /// The tool's process.
-    pub tool: i32,
+    /// The tool's process; `None` once it has been reaped, when the number may be another's.
+    pub tool: Option<i32>,
     /// How the others are told.
     pub marker: Marker,
 }
@@ -39,10 +42,12 @@ impl Kin {
     fn text(&self) -> Option<String> {
         match &self.marker {
             Marker::Text(text) => Some(text.clone()),
-            Marker::InFile(path) => fs::read_to_string(path)
-                .ok()
-                .map(|text| text.trim().to_owned())
-                .filter(|text| !text.is_empty()),
+            Marker::InFile(path) => {
+                let text = fs::read_to_string(path).ok()?.trim().to_owned();
+                // Whole, for a part of it, while the tool still writes, would mark processes of others.
+                let is_whole = text.len() == ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                is_whole.then_some(text)
+            }
         }
     }
 
@@ -66,7 +71,7 @@ impl Kin {
         }
         let descends = |pid: i32| {
             let mut at = pid;
-            while at != self.tool {
+            while Some(at) != self.tool {
                 match parents.get(&at) {
                     Some(parent) if *parent > 1 => at = *parent,
                     _ => return false,
@@ -109,7 +114,7 @@ impl Kin {
 
     /// Kills all of them but the tool, whose parent reaps it.
     pub fn kill(&self) {
-        for member in self.members().into_iter().filter(|member| member.pid != self.tool) {
+        for member in self.members().into_iter().filter(|member| Some(member.pid) != self.tool) {
             // Gone already, most likely.
             let _ = kill(Pid::from_raw(member.pid), Signal::SIGKILL);
         }
@@ -142,7 +147,7 @@ mod tests {
         let mut tool =
             Command::new("/bin/sh").args(["-c", "sleep 60 & wait"]).stdout(Stdio::null()).spawn().unwrap();
         let mut other = Command::new("/bin/sh").args(["-c", "sleep 60; true", &name]).spawn().unwrap();
-        let kin = Kin { tool: tool.id().cast_signed(), marker: Marker::Text(name) };
+        let mut kin = Kin { tool: Some(tool.id().cast_signed()), marker: Marker::Text(name) };
         let mut wanted = Vec::new();
         // The shells take a moment to start theirs.
         for _ in 0..200 {
@@ -153,7 +158,7 @@ mod tests {
             }
         }
         let pids: Vec<i32> = wanted.iter().map(|member| member.pid).collect();
-        assert!(pids.contains(&kin.tool) && pids.contains(&other.id().cast_signed()), "{wanted:?}");
+        assert!(pids.contains(&kin.tool.unwrap()) && pids.contains(&other.id().cast_signed()), "{wanted:?}");
         assert!(wanted.iter().any(|member| member.name == "sleep"), "{wanted:?}");
         assert!(kin.footprint().unwrap().pss > 0);
         let sleeping: Vec<i32> = wanted.iter().filter(|m| m.name == "sleep").map(|m| m.pid).collect();
@@ -164,6 +169,20 @@ mod tests {
         }
         tool.wait().unwrap();
         other.wait().unwrap();
+        kin.tool = None;
         assert_eq!(kin.members(), []);
+    }
+
+    #[test]
+    fn a_name_that_is_not_whole_yet_marks_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cid");
+        let kin = Kin { tool: None, marker: Marker::InFile(path.clone()) };
+        for part in ["", "a", "0123456789ab", &"g".repeat(64)] {
+            fs::write(&path, part).unwrap();
+            assert_eq!((kin.text(), kin.members()), (None, vec![]), "{part:?}");
+        }
+        fs::write(&path, "0".repeat(64)).unwrap();
+        assert_eq!(kin.text().unwrap().len(), 64);
     }
 }
