@@ -51,6 +51,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) no_new_privs: bool,
     pub(crate) drop_capabilities: bool,
     pub(crate) seccomp: Option<&'a [sock_filter]>,
+    /// What stays open over the exec beside the standard streams.
+    pub(crate) files: Vec<RawFd>,
     pub(crate) program: CString,
     /// Pointers to C strings that outlive the plan, ended by a null pointer.
     pub(crate) argv: Vec<*const libc::c_char>,
@@ -286,6 +288,9 @@ fn execute(plan: &Plan<'_>) -> Result<Infallible, Failure> {
     }
     // What the caller itself inherited without FD_CLOEXEC, say a directory of the host, would be a way out.
     sys::close_on_exec_from(3).or_fail("close the caller's files")?;
+    for file in &plan.files {
+        sys::keep_on_exec(*file).or_fail("hand a file on")?;
+    }
     // Ignored signals survive an exec, and Rust's runtime ignores this one.
     sys::default_action(libc::SIGPIPE).or_fail("reset SIGPIPE")?;
     SignalMask::NONE.set();

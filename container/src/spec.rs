@@ -112,6 +112,8 @@ pub struct Spec {
     pub drop_capabilities: bool,
     /// System-call filter; implies `no_new_privs`, as the kernel asks of everyone but root.
     pub seccomp: Option<Arc<Filter>>,
+    /// Open files that the program inherits under the same numbers; all others of the caller are closed.
+    pub files: Vec<Arc<OwnedFd>>,
     /// Standard input; closing the pipe is how an agent is asked to stop.
     pub stdin: Stdio,
     /// Standard output.
@@ -136,6 +138,7 @@ impl Spec {
             no_new_privs: false,
             drop_capabilities: false,
             seccomp: None,
+            files: Vec::new(),
             stdin: Stdio::Pipe,
             stdout: Stdio::Pipe,
             stderr: Stdio::Inherit,

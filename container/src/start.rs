@@ -46,6 +46,7 @@ pub fn start(spec: &Spec) -> Result<Instance, Error> {
         new_session: spec.new_session,
         no_new_privs: spec.no_new_privs,
         drop_capabilities: spec.drop_capabilities,
+        files: spec.files.iter().map(|file| file.as_raw_fd()).collect(),
         seccomp: spec.seccomp.as_ref().map(|filter| filter.program()),
         argv: pointers(std::iter::once(arg0.as_ref().unwrap_or(&program)).chain(&args)),
         envp: pointers(&env),

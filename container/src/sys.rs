@@ -135,6 +135,12 @@ pub(crate) fn close_on_exec_from(first: RawFd) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// Lets a descriptor survive the exec.
+pub(crate) fn keep_on_exec(fd: RawFd) -> Result<(), Errno> {
+    // SAFETY: takes no pointers; the flag belongs to the child's own table of descriptors.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop)
+}
+
 /// Writes all of `bytes` to the existing file `path` in one call.
 pub(crate) fn write_file(path: &CStr, bytes: &[u8]) -> Result<(), Errno> {
     // SAFETY: `path` is a valid C string.

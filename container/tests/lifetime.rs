@@ -249,3 +249,55 @@ fn helper_runs_a_container_as_nobody() {
         assert!(error.to_string().contains("; "), "says what to do: {error}");
     }
 }
+
+#[test]
+fn a_cgroup_that_somebody_else_made_is_read_and_outlives_its_reader() {
+    let Some(inside) = Box::as_root() else { return };
+    let Some(cgroup) = cgroup("foreign", Limits { pids: Some(64), ..Limits::default() }) else { return };
+    let spec = Spec::container(&inside.rootfs).cgroup(&cgroup).args(["sleep", "1000"]);
+    let mut instance = container::start(&spec).unwrap();
+    let foreign = Cgroup::of_process(instance.pid()).unwrap();
+    assert!(foreign.memory().unwrap().current > 0);
+    foreign.remove().unwrap();
+    assert!(cgroup.memory().is_ok(), "it is still there");
+    instance.kill();
+    instance.wait().unwrap();
+    cgroup.remove().unwrap();
+}
+
+#[test]
+fn where_the_caller_sits_is_nobodys_cgroup() {
+    let own = Cgroup::of_process(std::process::id().cast_signed()).unwrap();
+    assert!(own.memory().is_err(), "{own:?}");
+    assert_eq!(own.join_files(), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn a_cgroup_goes_with_those_that_were_made_below_it() {
+    let Some(cgroup) = cgroup("nested", Limits { pids: Some(64), ..Limits::default() }) else { return };
+    let dirs: Vec<_> = cgroup.join_files().iter().map(|file| file.parent().unwrap().to_owned()).collect();
+    for dir in &dirs {
+        std::fs::create_dir_all(dir.join("one/two")).unwrap();
+    }
+    let mut sleeper = Command::new("sleep").arg("1000").spawn().unwrap();
+    std::fs::write(dirs[0].join("one/two/cgroup.procs"), sleeper.id().to_string()).unwrap();
+    let name = dirs[0].file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(cgroup::sweep(&name, |found| found == name).unwrap().len(), dirs.len());
+    assert_eq!(sleeper.wait().unwrap().signal(), Some(libc::SIGKILL));
+    assert!(dirs.iter().all(|dir| !dir.exists()));
+}
+
+#[test]
+fn a_file_that_is_handed_on_is_open_inside_and_no_other_is() {
+    use std::os::fd::{AsRawFd, OwnedFd};
+    let Some(inside) = Box::new() else { return };
+    let (handed, kept) =
+        (std::fs::File::open("/dev/zero").unwrap(), std::fs::File::open("/dev/zero").unwrap());
+    let mut spec = Spec::process(inside.rootfs.dir().join("busybox"));
+    spec.args = vec!["ls".into(), "/proc/self/fd".into()];
+    spec.files = vec![std::sync::Arc::new(OwnedFd::from(handed.try_clone().unwrap()))];
+    let number = spec.files[0].as_raw_fd();
+    let output = run(spec).text;
+    let open: Vec<i32> = output.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    assert!(open.contains(&number) && !open.contains(&kept.as_raw_fd()), "{open:?}");
+}

@@ -9,6 +9,7 @@ pub mod history;
 pub mod judge;
 pub mod measure;
 pub mod report;
+pub mod tools;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use history::HistoryArgs;
 use judge::{JudgeArgs, OutputArgs};
 use measure::MeasureArgs;
 use report::ReportArgs;
+use tools::{ListArgs, ToolArgs};
 
 /// What does isolation cost on this machine?
 ///
@@ -67,9 +69,9 @@ pub enum Command {
     #[command(after_help = exec::EXAMPLES)]
     Exec(ExecArgs),
     /// List backends, experiments and workloads: what is available here and, if not, why.
-    List(JsonArg),
+    List(ListArgs),
     /// Say what this host can measure, what will distort the numbers, and the command that mends it.
-    Doctor(JsonArg),
+    Doctor(ListArgs),
     /// Render the report again from saved results, or one of its charts alone.
     Report(ReportArgs),
     /// Say what a run has to say to common claims about containers and virtual machines, each with the rule that judged it.
@@ -175,6 +177,10 @@ pub struct RunArgs {
     /// How to measure.
     #[command(flatten)]
     pub measure: MeasureArgs,
+
+    /// Runtimes of others.
+    #[command(flatten)]
+    pub tools: ToolArgs,
 
     /// Only these workloads, separated by commas (see `bench list`).
     #[arg(long, value_delimiter = ',', value_name = "WORKLOAD")]

@@ -6,24 +6,32 @@ use std::time::Duration;
 
 use anyhow::Result;
 use results::{Evidence, Journal};
-use workloads::Group;
+use workloads::Group as Kind;
 use workloads::protocol::Event;
 
-use crate::backend::{Backend, Job, JobLimits};
+use crate::backend::{Backend, Group, Job, JobLimits};
 use crate::execute::Contestant;
 use crate::experiment::{LAST_WORDS, MIB, Rig, explain};
 use crate::output::note;
+use crate::terms;
 use crate::trial::{Follower, TrialError, unexpected};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Asks every contestant. One that does not answer says so and stays in the run: its trials will tell.
 pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) -> Result<()> {
-    for workload in workloads::CATALOGUE.iter().filter(|workload| workload.group == Group::Evidence) {
+    for workload in workloads::CATALOGUE.iter().filter(|workload| workload.group == Kind::Evidence) {
         for contestant in &mut *contestants {
             let backend = contestant.backend.name();
             match ask(rig, contestant.backend.as_mut(), workload.name) {
-                Ok(facts) => {
+                Ok(mut facts) => {
+                    if !contestant.backend.groups().contains(&Group::Builtin) {
+                        let terms = terms::compared(&facts);
+                        if terms != terms::EQUAL {
+                            note(&format!("{backend}: {terms}"));
+                        }
+                        facts.push(("terms".to_owned(), terms));
+                    }
                     for (key, value) in facts {
                         journal.evidence(&Evidence { backend: backend.to_owned(), key, value })?;
                     }

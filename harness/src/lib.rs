@@ -6,6 +6,7 @@
 //! the subcommands. Measuring never prints; rendering never measures.
 
 pub mod ab;
+mod announce;
 pub mod arrange;
 pub mod backend;
 pub mod baseline;
@@ -29,5 +30,6 @@ pub mod scratch;
 pub mod select;
 pub mod status;
 pub mod table;
+mod terms;
 pub mod trial;
 pub mod verdict;

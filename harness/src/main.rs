@@ -30,8 +30,8 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
             return run::run(&experiments, &args);
         }
         Command::Exec(args) => return exec::exec(&args),
-        Command::List(json) => list::list(json)?,
-        Command::Doctor(json) => doctor::doctor(json)?,
+        Command::List(args) => list::list(&args)?,
+        Command::Doctor(args) => doctor::doctor(&args)?,
         Command::Report(args) => report::report(&args)?,
         Command::Claims(args) => claims::claims(&args)?,
         Command::Compare(args) => return compare::compare(&args),

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use anyhow::{Context, Result};
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::backend::adapter;
+
 const PREFIX: &str = "bench-";
 const LOCK: &str = "lock";
 
@@ -56,6 +58,11 @@ impl Scratch {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&agent)?;
         file.write_all(workloads::AGENT).with_context(|| format!("write {}", agent.display()))?;
         Ok(Self { token, dir, agent, cgroups: AtomicU32::new(0), _lock: lock })
+    }
+
+    /// What tells this run from all others.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// The folder.
@@ -106,7 +113,9 @@ pub fn check_cgroups() -> Result<()> {
 
 /// Removes what killed runs left behind and returns what it removed.
 pub fn sweep() -> Result<Vec<PathBuf>> {
-    let mut removed = container::cgroup::sweep(PREFIX, is_stale).context("remove stale cgroups")?;
+    // First who may still make something, then what they have made.
+    let mut removed = adapter::sweep(&is_stale);
+    removed.extend(container::cgroup::sweep(PREFIX, is_stale).context("remove stale cgroups")?);
     let temp = std::env::temp_dir();
     for entry in fs::read_dir(&temp).with_context(|| format!("read {}", temp.display()))?.flatten() {
         let name = entry.file_name();
@@ -116,6 +125,7 @@ pub fn sweep() -> Result<Vec<PathBuf>> {
         let mine = fs::symlink_metadata(&path)
             .is_ok_and(|meta| meta.is_dir() && meta.uid() == nix::unistd::geteuid().as_raw());
         if mine && maker(name).is_some() && path.join(LOCK).is_file() && is_stale(name) {
+            adapter::release(&path);
             fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
             removed.push(path);
         }

@@ -2,6 +2,47 @@
 
 use anyhow::{Result, bail};
 
+use crate::backend::{Backend, Group};
+
+/// Names that stand for several backends.
+pub const PRESETS: [&str; 4] = ["builtin", "installed", "oci", "vm"];
+
+/// What a run without a choice of backends takes: not `installed`, for runtimes that take a hundred times as long to start
+/// would make every run longer, and no two hosts have the same.
+const DEFAULT: &str = "builtin";
+
+/// Whether a choice of names and presets takes a backend: by its name, as one of several, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// Its name was given.
+    ByName,
+    /// A preset has it.
+    ByPreset,
+    /// Nobody wants it.
+    Not,
+}
+
+/// Whether `choice` takes `backend`; nothing chosen is the default.
+pub fn chosen(choice: &[String], backend: &dyn Backend) -> Chosen {
+    let is = |group: Group| backend.groups().contains(&group);
+    // Whoever describes a runtime wants it measured.
+    if choice.iter().any(|name| name == backend.name()) || (choice.is_empty() && is(Group::Custom)) {
+        return Chosen::ByName;
+    }
+    let is_in = |preset: &str| match preset {
+        "builtin" => is(Group::Builtin),
+        "installed" => is(Group::Adapter) && backend.is_installed(),
+        "oci" => is(Group::Oci),
+        "vm" => is(Group::Vm),
+        _ => false,
+    };
+    let by_preset = match choice {
+        [] => is_in(DEFAULT),
+        names => names.iter().any(|name| is_in(name)),
+    };
+    if by_preset { Chosen::ByPreset } else { Chosen::Not }
+}
+
 /// Checks that every one of `names` is among `known`.
 pub fn check(kind: &str, names: &[String], known: &[&str]) -> Result<()> {
     for name in names {

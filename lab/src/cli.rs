@@ -49,6 +49,11 @@ pub struct MachineArgs {
     /// Put this file into its /kernels, for `bench ... --kernel /kernels/NAME`.
     #[arg(long, global = true, value_name = "FILE")]
     pub guest_kernel: Option<PathBuf>,
+
+    /// Put this program of the host, with its libraries, at the same place, for `bench ... --tool NAME=PROGRAM`; may be given
+    /// more than once.
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    pub with: Vec<PathBuf>,
 }
 
 /// The subcommands.

@@ -24,11 +24,12 @@ const PROGRAMS: &str = "/lab/programs";
 const COMPILING_TEST: (&str, &str) = ("programs", "every_program_compiles");
 const PROGRAMS_VARIABLE: &str = "MICROVM_TEST_PROGRAMS";
 /// Tests of this package that need nothing that the lab has and the host has not: files are read, compared and
-/// rendered, kernels unpacked by tools that the lab lacks.
-const NOT_HERE: (&str, [&str; 9]) = (
+/// rendered, kernels unpacked and containers started by tools that the lab lacks.
+const NOT_HERE: (&str, [&str; 10]) = (
     "harness",
     [
         "ab::",
+        "adapters::",
         "baseline::",
         "claims::",
         "compare::",
@@ -76,6 +77,7 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
     if let Some(file) = &cli.machine.guest_kernel {
         image.file(file, Path::new("/kernels").join(file.file_name().unwrap_or_default()));
     }
+    cli.machine.with.iter().for_each(|program| image.program(program));
     let initramfs = scratch.path().join("initramfs");
     image.write(&initramfs, scratch.path())?;
     eprintln!("lab: booting {} on {} emulated processor(s)", kernel.release, cli.machine.cpus);

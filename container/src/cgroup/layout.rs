@@ -92,6 +92,24 @@ impl Layout {
         }
     }
 
+    /// The directories in which the process sits that this layout is told of, but for those that are also the caller's or
+    /// above the caller's: they are not the process's own. The root of a hierarchy is always above.
+    pub(super) fn dirs_apart_from(self, caller: &Self) -> Vec<Dir> {
+        let of_v2 = |v2: Hierarchy| Dir {
+            controllers: words(&v2.own.join("cgroup.controllers")),
+            path: v2.own,
+            version: Version::V2,
+        };
+        let of_v1 = |v1: Hierarchy| Dir { path: v1.own, version: Version::V1, controllers: v1.controllers };
+        let all = self.v1.into_iter().map(of_v1).chain(self.v2.map(of_v2));
+        all.filter(|dir| caller.own_dirs().all(|own| !own.starts_with(&dir.path))).collect()
+    }
+
+    /// The directories in which the process of this layout sits.
+    pub(super) fn own_dirs(&self) -> impl Iterator<Item = &Path> {
+        self.v1.iter().chain(&self.v2).map(|hierarchy| hierarchy.own.as_path())
+    }
+
     /// The mount points of all hierarchies.
     pub(super) fn mounts(&self) -> impl Iterator<Item = &Path> {
         self.v1.iter().chain(&self.v2).map(|hierarchy| hierarchy.mount.as_path())
@@ -112,7 +130,7 @@ impl Layout {
             (Controller::Pids, limits.pids.is_some()),
         ];
         // Dropping this on an error removes what has been made so far.
-        let mut made = Cgroup { dirs: Vec::new(), join: super::Join(Default::default()) };
+        let mut made = Cgroup { dirs: Vec::new(), join: super::Join(Default::default()), foreign: false };
         let mut on_v2 = Vec::new();
         for (controller, needed) in wanted {
             let v1 = self.v1.iter().find(|v1| v1.controllers.iter().any(|c| c == controller.name()));
@@ -297,6 +315,25 @@ mod tests {
         assert_eq!(layout.v1.len(), 3);
         assert_eq!(own(&layout.v1[1]), "/sys/fs/cgroup/memory/a");
         assert_eq!(layout.v1[0].controllers, ["cpu", "cpuacct"]);
+    }
+
+    #[test]
+    fn what_a_process_shares_with_the_caller_is_not_its_own() {
+        let caller = Layout::parse("4:memory:/a/b\n3:cpu,cpuacct:/\n2:name=systemd:/\n0::/\n", HYBRID);
+        let dirs = |text: &str| {
+            let dirs = Layout::parse(text, HYBRID).dirs_apart_from(&caller);
+            dirs.into_iter().map(|dir| dir.path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let own = "4:memory:/a/c\n3:cpu,cpuacct:/x\n2:name=systemd:/x\n0::/x\n";
+        assert_eq!(dirs(own).len(), 4);
+        // In some hierarchies at the top, as one that joined only some of them.
+        assert_eq!(
+            dirs("4:memory:/x\n3:cpu,cpuacct:/\n2:name=systemd:/\n0::/\n"),
+            ["/sys/fs/cgroup/memory/x"]
+        );
+        for shared in ["4:memory:/a/b\n3:cpu,cpuacct:/\n0::/\n", "4:memory:/a\n0::/\n", "4:memory:/\n"] {
+            assert_eq!(dirs(shared), [] as [String; 0], "{shared}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Control groups of v1, v2 and the hybrid of both: create one with limits, let processes join, read, remove.
 //!
-//! Memory is in bytes, CPU limits in CPUs (0.5 is half of one). Invariant: a [`Cgroup`] removes its
-//! directories when dropped, killing what is left inside; what a killed caller left, [`sweep`] removes.
+//! Memory is in bytes, CPU limits in CPUs (0.5 is half of one). Invariant: a [`Cgroup`] removes the
+//! directories that it made when dropped, killing what is left inside; what a killed caller left, [`sweep`] removes.
 
 mod layout;
 mod sweep;
@@ -130,6 +130,8 @@ enum Version {
 pub struct Cgroup {
     dirs: Vec<Dir>,
     join: Join,
+    /// Made by somebody else, who also removes it.
+    foreign: bool,
 }
 
 /// Permission to start inside a cgroup: open files, so that joining needs no path and no mount. Cheap to
@@ -159,9 +161,24 @@ impl Cgroup {
         Layout::detect()?.create(name, limits)
     }
 
+    /// The cgroup in which process `pid` sits, which somebody else made: only to be read. Nothing can start inside, and
+    /// nothing is killed in it or removed.
+    ///
+    /// A hierarchy in which the process shares its cgroup with the caller, or sits above it, is left out: what is counted
+    /// there is not the process's own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the process is gone.
+    pub fn of_process(pid: i32) -> Result<Self, Error> {
+        let cgroup = read(&PathBuf::from(format!("/proc/{pid}/cgroup")))?;
+        let mountinfo = read(Path::new("/proc/self/mountinfo"))?;
+        let dirs = Layout::parse(&cgroup, &mountinfo).dirs_apart_from(&Layout::detect()?);
+        Ok(Self { dirs, join: Join(Arc::default()), foreign: true })
+    }
+
     /// Fills in what `Layout::create` has made. `dirs` are removed again if that fails.
     fn open(dirs: Vec<Dir>, limits: &Limits) -> Result<Self, Error> {
-        let mut cgroup = Self { dirs, join: Join(Arc::default()) };
+        let mut cgroup = Self { dirs, join: Join(Arc::default()), foreign: false };
         cgroup.limit(limits)?;
         let files = cgroup.dirs.iter().map(|dir| {
             let (path, file) = match dir.version {
@@ -258,8 +275,12 @@ impl Cgroup {
         field(&read(&self.dir("pids")?.path.join("pids.events")).ok()?, "max")
     }
 
-    /// Kills every process inside, again until none is left or a second has passed.
+    /// Kills every process inside, again until none is left or a second has passed. Does nothing in a cgroup that somebody
+    /// else made ([`Self::of_process`]): who else sits there is not known.
     pub fn kill_all(&self) {
+        if self.foreign {
+            return;
+        }
         self.dirs.iter().for_each(|dir| sweep::kill_all(&dir.path));
     }
 
@@ -268,6 +289,9 @@ impl Cgroup {
     /// # Errors
     /// [`Error::Io`] if something is still inside; dropping it then kills that.
     pub fn remove(mut self) -> Result<(), Error> {
+        if self.foreign {
+            return Ok(());
+        }
         while let Some(dir) = self.dirs.last() {
             sweep::remove(&dir.path)?;
             self.dirs.pop();
@@ -321,6 +345,9 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
+        if self.foreign {
+            return;
+        }
         for dir in self.dirs.iter().rev() {
             // Without processes, as usual, this is all it takes.
             if fs::remove_dir(&dir.path).is_err() {
@@ -375,7 +402,7 @@ mod tests {
         }
         let controllers = ["memory", "cpu", "pids", "cpuacct"].map(String::from).into();
         let dir = Dir { path: temp.path().into(), version, controllers };
-        (temp, Cgroup { dirs: vec![dir], join: Join(Arc::default()) })
+        (temp, Cgroup { dirs: vec![dir], join: Join(Arc::default()), foreign: false })
     }
 
     #[test]

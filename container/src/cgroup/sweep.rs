@@ -55,12 +55,29 @@ fn find(dir: &Path, depth: usize, matches: &dyn Fn(&str) -> bool, found: &mut Ve
     }
 }
 
-/// Kills every process in the cgroup directory `dir` until none is left or patience ends.
+/// Whether the calling process is in the cgroup directory `dir` or below it.
+fn holds_caller(dir: &Path) -> bool {
+    // A host whose layout cannot be read is one in which nothing may be killed by it.
+    Layout::detect().map_or(true, |layout| layout.own_dirs().any(|own| own.starts_with(dir)))
+}
+
+/// Cgroups directly below `dir`: what runs inside may have made some, as container runtimes do.
+fn below(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+}
+
+/// Kills every process in the cgroup directory `dir`, and below it, until none is left or patience ends. Does nothing where
+/// the caller itself sits in it or below: that is nobody's instance but the host's own, or the root.
 pub(super) fn kill_all(dir: &Path) {
+    if holds_caller(dir) {
+        return;
+    }
     // v2 since Linux 5.14 does it in one go, forks under way included.
     if super::write(&dir.join("cgroup.kill"), 1).is_ok() {
         return;
     }
+    below(dir).for_each(|child| kill_all(&child));
     let end = Instant::now() + PATIENCE;
     loop {
         let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
@@ -79,7 +96,7 @@ pub(super) fn kill_all(dir: &Path) {
     }
 }
 
-/// Removes the cgroup directory `dir`, waiting for its last processes to leave.
+/// Removes the cgroup directory `dir` and those below it, waiting for their last processes to leave.
 pub(super) fn remove(dir: &Path) -> Result<(), Error> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -87,6 +104,7 @@ pub(super) fn remove(dir: &Path) -> Result<(), Error> {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                below(dir).try_for_each(|child| remove(&child))?;
                 std::thread::sleep(PAUSE);
             }
             Err(source) => return Err(Error::Io { doing: "remove", path: dir.into(), source }),

@@ -6,10 +6,23 @@
 
 use libc::*;
 
-/// Allowed whatever the arguments.
+/// The constants by number, and by name for those who compile filters of their own.
+macro_rules! allowed {
+    ($($call:ident),* $(,)?) => {
+        /// Allowed whatever the arguments.
+        pub(super) const ALLOWED: &[c_long] = &[SYS_io_pgetevents, $($call),*];
+        /// Their names, with libc's prefix.
+        pub(super) const NAMES: &[&str] = &["SYS_io_pgetevents", $(stringify!($call)),*];
+    };
+}
+
+/// libc does not name it.
+#[allow(non_upper_case_globals, reason = "named like the others")]
+const SYS_io_pgetevents: c_long = 333;
+
 #[rustfmt::skip] // One name a line would be 300 lines.
-pub(super) const ALLOWED: &[c_long] = &[
-    333 /* io_pgetevents, which libc does not name */, SYS_accept, SYS_accept4, SYS_access, SYS_adjtimex, SYS_alarm, SYS_arch_prctl, SYS_bind, SYS_brk,
+allowed![
+    SYS_accept, SYS_accept4, SYS_access, SYS_adjtimex, SYS_alarm, SYS_arch_prctl, SYS_bind, SYS_brk,
     SYS_capget, SYS_capset, SYS_chdir, SYS_chmod, SYS_chown, SYS_clock_adjtime, SYS_clock_getres,
     SYS_clock_gettime, SYS_clock_nanosleep, SYS_close, SYS_close_range, SYS_connect,
     SYS_copy_file_range, SYS_creat, SYS_dup, SYS_dup2, SYS_dup3, SYS_epoll_create, SYS_epoll_create1,

@@ -42,9 +42,26 @@ impl Filter {
         compile(&default_rules()?)
     }
 
+    /// The filter as `struct sock_filter`s of linux/filter.h in memory order, for a program that installs it by itself.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes = |instruction: &sock_filter| {
+            let [code_low, code_high] = instruction.code.to_ne_bytes();
+            let [a, b, c, d] = instruction.k.to_ne_bytes();
+            [code_low, code_high, instruction.jt, instruction.jf, a, b, c, d]
+        };
+        self.0.iter().flat_map(bytes).collect()
+    }
+
     pub(crate) fn program(&self) -> &[sock_filter] {
         &self.0
     }
+}
+
+/// The calls that the default filter allows whatever their arguments, by name: for runtimes that compile filters of their
+/// own. Beside them it allows `clone` without namespaces, `socket` but of [`libc::AF_VSOCK`], and `personality` with a
+/// known one; `clone3` is ENOSYS.
+pub fn allowed_calls() -> impl Iterator<Item = &'static str> {
+    list::NAMES.iter().map(|name| name.trim_start_matches("SYS_"))
 }
 
 /// The default filter, compiled at the first use.
@@ -71,7 +88,7 @@ enum Verdict {
 type Table = Vec<(u32, Verdict)>;
 
 /// The flags of clone(2) that make namespaces: moby's mask, CLONE_NEWNS to CLONE_NEWNET.
-const CLONE_NAMESPACES: u64 = (libc::CLONE_NEWNS
+pub const CLONE_NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC
@@ -249,6 +266,19 @@ mod tests {
         assert_eq!(first(libc::SYS_socket, libc::AF_VSOCK as u64), EPERM);
         assert_eq!(first(libc::SYS_personality, 0xffff_ffff), ALLOW);
         assert_eq!(first(libc::SYS_personality, 0x0004_0000), EPERM, "ADDR_NO_RANDOMIZE");
+    }
+
+    #[test]
+    fn the_filter_is_handed_out_instruction_by_instruction_and_its_calls_by_name() {
+        let filter = Filter::compile_default().unwrap();
+        let bytes = filter.to_bytes();
+        assert_eq!(bytes.len(), 8 * filter.0.len());
+        let (code, k) = (filter.0[0].code, filter.0[0].k);
+        assert_eq!((&bytes[..2], &bytes[4..8]), (&code.to_ne_bytes()[..], &k.to_ne_bytes()[..]));
+        assert_eq!(allowed_calls().count(), list::ALLOWED.len());
+        assert!(
+            allowed_calls().any(|name| name == "read") && allowed_calls().all(|name| !name.contains("SYS"))
+        );
     }
 
     #[test]

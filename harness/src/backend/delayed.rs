@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use results::{Experiment, TEST_DELAY_FLAG};
 use workloads::{LONGEST_TEST_DELAY_NS, TEST_DELAY};
 
-use super::{Backend, Details, Instance, Job, names};
+use super::{Backend, Details, Group, Instance, Job, names};
 use crate::scratch::Scratch;
 use crate::select;
 
@@ -98,6 +98,14 @@ impl Backend for Delayed {
 
     fn joins(&self, experiment: Experiment) -> bool {
         self.backend.joins(experiment)
+    }
+
+    fn groups(&self) -> &'static [Group] {
+        self.backend.groups()
+    }
+
+    fn is_installed(&self) -> bool {
+        self.backend.is_installed()
     }
 
     fn limited_by(&self) -> &'static str {

@@ -11,7 +11,7 @@ use microvm::linux::{Initramfs, LinuxConfig};
 
 use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
-use super::{Backend, Details, Instance, Job, NotApplicable, Payload};
+use super::{Backend, Details, Group, Instance, Job, NotApplicable, Payload};
 use crate::host::kvm;
 use crate::kernel;
 use crate::scratch::{CgroupNames, Scratch};
@@ -87,6 +87,10 @@ impl Backend for LinuxVm {
             cgroups: scratch.cgroup_names(),
         });
         Ok(())
+    }
+
+    fn groups(&self) -> &'static [Group] {
+        &[Group::Builtin, Group::Vm]
     }
 
     fn limited_by(&self) -> &'static str {

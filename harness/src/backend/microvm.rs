@@ -12,7 +12,7 @@ use microvm::{Config, Launcher, Stderr, elf};
 
 use super::native::accounting_cgroup;
 use super::vm::{VMM_ALLOWANCE, Vm};
-use super::{Backend, Details, Instance, Job, NotApplicable, Payload};
+use super::{Backend, Details, Group, Instance, Job, NotApplicable, Payload};
 use crate::host::kvm;
 use crate::scratch::{CgroupNames, Scratch};
 
@@ -64,6 +64,10 @@ impl Backend for MicroVm {
         });
         self.cgroups = Some(scratch.cgroup_names());
         Ok(())
+    }
+
+    fn groups(&self) -> &'static [Group] {
+        &[Group::Builtin, Group::Vm]
     }
 
     fn limited_by(&self) -> &'static str {

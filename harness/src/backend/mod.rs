@@ -3,6 +3,7 @@
 //!
 //! Times are `CLOCK_MONOTONIC` nanoseconds of the host, sizes are bytes.
 
+pub mod adapter;
 mod calls;
 mod container;
 pub mod delayed;
@@ -72,6 +73,23 @@ pub struct Options {
     pub kernel: Option<PathBuf>,
     /// What all instances run.
     pub payload: Arc<Payload>,
+    /// Runtimes of others.
+    pub tools: adapter::ToolOptions,
+}
+
+/// Kinds of backends, as presets of the command line mean them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Written for this program.
+    Builtin,
+    /// A container runtime of somebody else's.
+    Adapter,
+    /// Described by the user.
+    Custom,
+    /// It takes a bundle of the Open Container Initiative.
+    Oci,
+    /// It starts virtual machines.
+    Vm,
 }
 
 /// Why a backend that works does not run this payload: by design, so that it is no failure.
@@ -104,6 +122,16 @@ pub trait Backend: Send + Sync {
 
     /// Whether it has something to say in this experiment when nobody asked for it by name.
     fn joins(&self, _experiment: Experiment) -> bool {
+        true
+    }
+
+    /// The kinds that it is of.
+    fn groups(&self) -> &'static [Group] {
+        &[Group::Builtin]
+    }
+
+    /// Whether the program that it needs is on this host, working or not.
+    fn is_installed(&self) -> bool {
         true
     }
 
@@ -141,6 +169,12 @@ pub trait Instance {
     /// Waits for its end and reaps it; kills it at the deadline. Its cgroup is still there to be read.
     fn reap(&mut self, deadline: Duration) -> Result<Ended>;
 
+    /// Bytes of memory that are each of its processes' alone, by the process's name, where others than the agent and a VMM
+    /// belong to it.
+    fn owners(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
     /// Asks it to end (closes its standard input), reaps it and removes all of it.
     fn stop(&mut self, deadline: Duration) -> Result<Ended>;
 }
@@ -169,6 +203,9 @@ pub fn all(options: &Options) -> Vec<Box<dyn Backend>> {
     all.push(Box::new(container::Container::unfiltered(payload())));
     all.push(Box::new(microvm::MicroVm::new(payload())));
     all.push(Box::new(linux::LinuxVm::new(options.kernel.clone(), payload())));
+    for adapter in adapter::all(options) {
+        all.push(Box::new(adapter));
+    }
     all
 }
 

@@ -17,7 +17,8 @@ pub struct MeasureArgs {
     #[arg(long)]
     pub thorough: bool,
 
-    /// Only these backends, separated by commas (see `bench list`).
+    /// Only these backends, separated by commas: names (see `bench list`), or `builtin`, `installed` (runtimes of others that
+    /// are on this host), `oci`, `vm` [default: builtin].
     #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
     pub backends: Vec<String>,
 

@@ -3,17 +3,28 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cli::JsonArg;
+use crate::backend::{self, Group};
+use crate::cli::tools::ListArgs;
 use crate::host::doctor::{Verdict, examine};
 use crate::host::fingerprint;
 use crate::output::{print, print_json};
 
 /// Looks, and prints what it found.
-pub fn doctor(args: JsonArg) -> Result<()> {
+pub fn doctor(args: &ListArgs) -> Result<()> {
     let host = fingerprint();
     let checks = examine(&host);
-    if args.json {
-        return print_json(&json!({ "host": host, "checks": checks }));
+    let others =
+        backend::all(&args.tools.backends()?).into_iter().filter(|of| !of.groups().contains(&Group::Builtin));
+    let runtimes: Vec<_> = others.map(|of| (of.name(), of.probe())).collect();
+    if args.json.json {
+        let runtimes: Vec<_> = runtimes
+            .iter()
+            .map(|(name, probe)| match probe {
+                Ok(details) => json!({ "name": name, "status": "ok", "details": details }),
+                Err(why) => json!({ "name": name, "status": "unavailable", "reason": why }),
+            })
+            .collect();
+        return print_json(&json!({ "host": host, "checks": checks, "runtimes": runtimes }));
     }
     print(&format!(
         "{} · {} · {} CPUs · {} GiB",
@@ -33,5 +44,15 @@ pub fn doctor(args: JsonArg) -> Result<()> {
         }
     }
     let troubled = checks.iter().filter(|check| check.verdict != Verdict::Ok).count();
+    print("\nRuntimes of others")?;
+    for (name, probe) in &runtimes {
+        match probe {
+            Ok(details) => {
+                let fact = |key: &str| details.get(key).map_or("", String::as_str);
+                print(&format!("{:<8} {name:<16} {}, {}", "ok", fact("version"), fact("tool")))?;
+            }
+            Err(why) => print(&format!("{:<8} {name:<16} {why}", "missing"))?,
+        }
+    }
     print(&format!("\n{} of {} checks need attention.", troubled, checks.len()))
 }

@@ -6,20 +6,20 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::json;
 
 use crate::backend;
-use crate::cli::JsonArg;
+use crate::cli::tools::ListArgs;
 use crate::experiment::{ALL, plans};
 use crate::host::kvm_finding;
 use crate::output::{print, print_json};
 use crate::progress::name;
 
 /// Prints the lists.
-pub fn list(args: JsonArg) -> Result<()> {
-    let backends: Vec<_> = backend::all(&backend::Options::default())
+pub fn list(args: &ListArgs) -> Result<()> {
+    let backends: Vec<_> = backend::all(&args.tools.backends()?)
         .into_iter()
         .map(|b| (b.name(), b.summary(), b.probe()))
         .collect();
     let plans: Vec<_> = plans(&ALL).into_iter().map(|plan| (name(plan.id()), plan)).collect();
-    if args.json {
+    if args.json.json {
         return print_json(&json!({
             "kvm": kvm_finding(),
             "backends": backends.iter().map(|(name, summary, probe)| match probe {
@@ -40,7 +40,10 @@ pub fn list(args: JsonArg) -> Result<()> {
     let mut table = plain();
     for (name, summary, probe) in &backends {
         let state = match probe {
-            Ok(_) => "available".to_owned(),
+            Ok(details) => match details.get("version") {
+                Some(version) => format!("available, version {version}"),
+                None => "available".to_owned(),
+            },
             Err(why) => format!("unavailable: {why}"),
         };
         table.add_row([*name, &state, *summary]);

@@ -11,8 +11,9 @@ use results::{
 };
 
 use crate::ab::turns::{Common, Turns};
+use crate::announce::announce;
 use crate::arrange::arrange;
-use crate::backend::{self, delayed::Delay};
+use crate::backend::{self, Group, delayed::Delay};
 use crate::cli::RunArgs;
 use crate::cli::measure::{MeasureArgs, PinChoice};
 use crate::evidence;
@@ -26,8 +27,9 @@ use crate::pin::Pin;
 use crate::preset::Preset;
 use crate::progress::Progress;
 use crate::scratch::{self, Scratch};
+use crate::select::{self, Chosen};
 use crate::status::{Outcome, RequiredMissing};
-use crate::{select, table};
+use crate::table;
 
 /// What a command wants to be measured.
 pub struct Order<'a> {
@@ -52,7 +54,11 @@ pub fn run(experiments: &[Experiment], args: &RunArgs) -> Result<Outcome> {
         measure: &args.measure,
         preset: Preset::of(&args.measure, args.instances, 1.0),
         workloads: &args.workloads,
-        backends: backend::Options { kernel: args.kernel.clone(), ..Default::default() },
+        backends: backend::Options {
+            kernel: args.kernel.clone(),
+            tools: args.tools.options()?,
+            ..Default::default()
+        },
         turns: args.turns,
     })
 }
@@ -69,7 +75,7 @@ pub fn carry_out(order: Order) -> Result<Outcome> {
         },
         None => None,
     };
-    check_names(args, workloads)?;
+    check_names(args, workloads, &backends)?;
     let delay = Delay::from_environment()?;
     let pin = match args.pin {
         Some(PinChoice::None) => Pin::none()?,
@@ -93,12 +99,17 @@ pub fn carry_out(order: Order) -> Result<Outcome> {
     let scratch = Scratch::create()?;
     let mut journal = Journal::create(&folder.dir, &header)?;
     let mut course = Course::Interrupted;
-    contestants.retain_mut(|contestant| prepared(contestant, &scratch, &header, &mut journal));
+    contestants.retain_mut(|contestant| {
+        interrupt.is_raised() || prepared(contestant, &scratch, &header, &mut journal)
+    });
     if !interrupt.is_raised() {
         let mut progress = if turns.is_some() { Progress::Off } else { Progress::on_stderr() };
         let rig = Rig { pin, interrupt: &interrupt, extent: preset.extent };
         if backends.payload.is_agent() {
             evidence::gather(&rig, &mut contestants, &mut journal)?;
+        }
+        if turns.is_none() && contestants.iter().any(|of| !of.backend.groups().contains(&Group::Builtin)) {
+            announce(&preset, &plans, &contestants).iter().for_each(|line| note(line));
         }
         let goes_on = match &mut turns {
             Some(turns) => {
@@ -169,10 +180,12 @@ fn in_order(experiments: &[Experiment]) -> Vec<Experiment> {
     ALL.into_iter().filter(|experiment| experiments.contains(experiment)).collect()
 }
 
-fn check_names(args: &MeasureArgs, workloads: &[String]) -> Result<()> {
-    select::check("backend", &args.backends, &backend::names())?;
-    select::check("backend", &args.require, &backend::names())?;
-    select::check("backend", &args.force_backend, &backend::names())?;
+fn check_names(args: &MeasureArgs, workloads: &[String], options: &backend::Options) -> Result<()> {
+    let backends: Vec<&str> = backend::all(options).iter().map(|backend| backend.name()).collect();
+    let choices: Vec<&str> = backends.iter().copied().chain(select::PRESETS).collect();
+    select::check("backend", &args.backends, &choices)?;
+    select::check("backend", &args.require, &backends)?;
+    select::check("backend", &args.force_backend, &backends)?;
     let known: Vec<&str> = workloads::CATALOGUE.iter().map(|workload| workload.name).collect();
     select::check("workload", workloads, &known)
 }
@@ -195,8 +208,8 @@ fn sweep() {
     }
 }
 
-/// The chosen backends that this host can run, and the record of all chosen ones. One that nobody asked for is chosen if
-/// some experiment has a use for it.
+/// The chosen backends that this host can run, and the record of all chosen ones. One that nobody asked for by name is
+/// chosen if some experiment has a use for it.
 fn contestants(
     plans: &[Box<dyn Plan>],
     args: &MeasureArgs,
@@ -211,10 +224,11 @@ fn contestants(
             None => backend,
         };
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
-        let asked_for = named(&args.backends) || named(&args.require);
         let forced = named(&args.force_backend);
+        let chosen = select::chosen(&args.backends, backend.as_ref());
+        let asked_for = chosen == Chosen::ByName || named(&args.require);
         let has_a_use = plans.iter().any(|plan| backend.joins(plan.id()));
-        if (!args.backends.is_empty() || !has_a_use) && !asked_for {
+        if (chosen == Chosen::Not || !has_a_use) && !asked_for {
             continue;
         }
         let name = backend.name().to_owned();

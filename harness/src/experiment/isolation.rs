@@ -201,18 +201,25 @@ fn attempt(
     let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
     let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
     let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
+    let ready = follower.ready(&*instance);
+    let ready = explain(ready, &mut *instance)?;
+    // Not before: some runtimes make it on the way.
     if instance.cgroup().is_none() {
         // It has a ceiling of its own, and dropping it kills it.
         return Ok(Err("it has no cgroup here, so there is no limit to hold".to_owned()));
     }
-    let ready = follower.ready(&*instance);
-    let ready = explain(ready, &mut *instance)?;
     let said = tried::follow(&mut follower, &*instance, ready)?;
     // Before it is reaped: the cgroup goes with it.
     let figures = Figures::of(instance.cgroup());
     let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    // What ended of itself has said how.
+    let is_silent = said.ceiling_mib.is_none() && said.refused.is_none() && ended.failure.is_some();
     Ok(match said.skipped {
         Some(why) => Err(why),
+        None if limit == Limit::Memory && is_silent && figures.memory.is_err() => {
+            Err("the runtime removed its cgroup with it, and with that what the kernel had counted"
+                .to_owned())
+        }
         None => Ok(Tried { said, figures, ended }),
     })
 }

@@ -3,10 +3,12 @@
 //!
 //! Unit: bytes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use results::stats::slope;
-use results::{Experiment, Metric};
+use results::{Evidence, Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::host_memory::{available, come_to_rest, in_use};
@@ -32,7 +34,11 @@ pub(super) struct Ramp {
 }
 
 /// The experiment `memory`.
-pub struct Memory;
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Whose the memory of an instance is, by backend, where it has several processes.
+    owners: RefCell<BTreeMap<&'static str, String>>,
+}
 
 impl Plan for Memory {
     fn id(&self) -> Experiment {
@@ -67,9 +73,24 @@ impl Plan for Memory {
     ) -> Result<Finding, TrialError> {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let watch = rig.watch();
-        let mut observations = one(rig, backend, workload, self.memory_bytes())?;
-        observations.push(marginal(rig, backend, workload, self.memory_bytes(), RAMP)?);
+        let (mut observations, owners) = one(rig, backend, workload, self.memory_bytes())?;
+        if !owners.is_empty() {
+            self.owners.borrow_mut().insert(backend.name(), in_words(&owners));
+        }
+        // Less where there is little time for all.
+        let ramp = Ramp { time: RAMP.time.min(2 * rig.extent.time), ..RAMP };
+        observations.push(marginal(rig, backend, workload, self.memory_bytes(), ramp)?);
         Ok(Finding::Observed(observations, watch.end()))
+    }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        let owners = self.owners.borrow();
+        let fact = |(backend, value): (&&'static str, &String)| Evidence {
+            backend: (*backend).to_owned(),
+            key: "memory-owners".to_owned(),
+            value: value.clone(),
+        };
+        owners.iter().map(fact).collect()
     }
 }
 
@@ -88,13 +109,13 @@ fn idle(
     Ok(instance)
 }
 
-/// All figures of one instance in a cgroup of its own.
+/// All figures of one instance in a cgroup of its own, and whose its memory is, where there are several.
 fn one(
     rig: &Rig,
     backend: &mut dyn Backend,
     workload: &Workload,
     memory_bytes: u64,
-) -> Result<Vec<Observation>, TrialError> {
+) -> Result<(Vec<Observation>, Vec<(String, u64)>), TrialError> {
     let mut instance = idle(rig, backend, workload, memory_bytes, true)?;
     std::thread::sleep(IDLE);
     let observations = instance
@@ -102,8 +123,9 @@ fn one(
         .into_iter()
         .map(|(metric, bytes)| Observation { metric, value: bytes.map(|bytes| bytes as f64) })
         .collect();
+    let owners = instance.owners();
     end(&mut *instance)?;
-    Ok(observations)
+    Ok((observations, owners))
 }
 
 /// The slope of the machine's memory in use over the number of idle instances, from when it is at rest. They get no
@@ -137,7 +159,34 @@ pub(super) fn marginal(
     Ok(Observation { metric: Metric::MarginalMemory, value })
 }
 
+/// Processes of one name together, in the order of their names.
+fn in_words(owners: &[(String, u64)]) -> String {
+    let mut sums: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
+    for (name, bytes) in owners {
+        let (count, sum) = sums.entry(name).or_default();
+        *count += 1;
+        *sum += bytes;
+    }
+    let each = sums.into_iter().map(|(name, (count, bytes))| {
+        let times = if count > 1 { format!(" ({count})") } else { String::new() };
+        format!("{name}{times} {:.2} MiB", bytes as f64 / MIB as f64)
+    });
+    format!("USS: {}", each.collect::<Vec<_>>().join(", "))
+}
+
 fn end(instance: &mut dyn Instance) -> Result<(), TrialError> {
     let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
     ended.failure.map_or(Ok(()), |how| Err(TrialError::Ended { waiting_for: "a clean exit", how }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_of_one_name_are_added_up() {
+        let owned = |name: &str, bytes| (name.to_owned(), bytes);
+        let owners = [owned("runc", 9 * MIB), owned("sh", MIB / 2), owned("sh", MIB)];
+        assert_eq!(in_words(&owners), "USS: runc 9.00 MiB, sh (2) 1.50 MiB");
+    }
 }

@@ -137,7 +137,7 @@ pub trait Plan {
 pub fn plan(experiment: Experiment) -> Option<Box<dyn Plan>> {
     Some(match experiment {
         Experiment::Startup => Box::new(startup::Startup),
-        Experiment::Memory => Box::new(memory::Memory),
+        Experiment::Memory => Box::new(memory::Memory::default()),
         Experiment::Syscalls => Box::new(throughput::SYSCALLS),
         Experiment::Cpu => Box::new(throughput::CPU),
         Experiment::Density => Box::new(density::Density),

@@ -6,6 +6,7 @@
 )]
 
 mod ab;
+mod adapters;
 mod bad_input;
 mod baseline;
 mod claims;

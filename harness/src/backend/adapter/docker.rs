@@ -1,0 +1,123 @@
+//! `docker`: the daemon must be running before; what it and containerd do and keep is not part of an instance.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::super::footprint::Footprint;
+use super::image;
+use super::runtime::{Allowance, CgroupOf, Facts, Line, Marker, Order, Runtime, Site};
+use super::tool::{PATIENT, QUICK, call, words};
+use crate::backend::Details;
+
+/// Docker.
+#[derive(Debug)]
+pub struct Docker;
+
+impl Runtime for Docker {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: "docker",
+            summary: "docker run, the daemon running and the image prepared before",
+            program: "docker".into(),
+            provider: "apt-get install docker.io, or https://docs.docker.com/engine/install".to_owned(),
+            version_args: Some(words(&["--version"])),
+            oldest: (20, 0),
+            cgroup: CgroupOf::Runtime,
+            needs_root: false,
+            unequal: "its own default seccomp filter; CPU time of the daemon and of the shim, which it starts, is not in cpu_time",
+            kernel: None,
+            is_oci: false,
+            allowance: Allowance::default(),
+        }
+    }
+
+    fn check(&self, tool: &Path) -> Result<Details, String> {
+        let format = "{{.Server.Version}}";
+        let server = call(tool, &["version", "--format", format], QUICK).map_err(|why| {
+            format!("its daemon does not answer, start it (systemctl start docker, or dockerd): {why}")
+        })?;
+        let mut details = Details::from([("daemon_version".to_owned(), server.trim().to_owned())]);
+        details.extend(daemon_memory().map(|text| ("daemon_memory".to_owned(), text)));
+        Ok(details)
+    }
+
+    fn prepare(&mut self, tool: &Path, site: &Site) -> Result<()> {
+        let archive = image::archive(site)?;
+        call(tool, &["import".into(), archive.into(), OsString::from(image::name(site))], PATIENT)
+            .map(drop)
+            .map_err(|why| anyhow!(why))
+    }
+
+    fn conclude(&self, tool: &Path, site: &Site) {
+        if let Err(error) = call(tool, &["rmi", "--force", &image::name(site)], PATIENT) {
+            tracing::debug!("{error}");
+        }
+    }
+
+    fn command(&self, order: &Order) -> Line {
+        let mut line: Vec<OsString> = vec![order.tool.into()];
+        line.extend(words(&[
+            "run",
+            "--rm",
+            "--interactive",
+            "--pull=never",
+            "--log-driver=none",
+            "--network=none",
+        ]));
+        line.extend(words(&[
+            "--read-only",
+            "--ipc=none",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+        ]));
+        line.extend(words(&["--hostname=container", "--tmpfs=/tmp:rw,nosuid,nodev,size=64m"]));
+        line.extend(image::limits(order));
+        // The others inherit where this thread may run; a daemon's children do not.
+        line.extend(cpus().map(|cpus| format!("--cpuset-cpus={cpus}").into()));
+        line.extend(["--cidfile".into(), image::cid_file(order).into(), "--name".into(), order.name.into()]);
+        line.extend(order.env().map(|assignment| format!("--env={assignment}").into()));
+        line.push(image::name(order.site).into());
+        line.extend(order.agent());
+        Line { words: line, files: Vec::new() }
+    }
+
+    fn removal(&self, order: &Order) -> Vec<Vec<OsString>> {
+        vec![vec![order.tool.into(), "rm".into(), "--force".into(), order.name.into()]]
+    }
+
+    fn marker(&self, order: &Order) -> Marker {
+        Marker::InFile(image::cid_file(order))
+    }
+}
+
+/// The CPUs that the calling thread may use, as a list; `None` if that is any.
+fn cpus() -> Option<String> {
+    let set = sched_getaffinity(Pid::from_raw(0)).ok()?;
+    let chosen: Vec<String> = (0..CpuSet::count())
+        .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
+        .map(|cpu| cpu.to_string())
+        .collect();
+    let online = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN).ok()??;
+    (i64::try_from(chosen.len()).ok()? < online).then(|| chosen.join(","))
+}
+
+/// What the daemon and its containerd occupy now, apart from any container.
+fn daemon_memory() -> Option<String> {
+    let processes = procfs::process::all_processes().ok()?.flatten();
+    let found: Vec<String> = processes
+        .filter_map(|process| {
+            let name = fs::read_to_string(format!("/proc/{}/comm", process.pid)).ok()?;
+            let name = name.trim();
+            let pss =
+                ["dockerd", "containerd"].contains(&name).then(|| Footprint::of(process.pid).ok())??.pss;
+            Some(format!("{name} {:.1} MiB PSS", pss as f64 / f64::from(1 << 20)))
+        })
+        .collect();
+    (!found.is_empty())
+        .then(|| format!("{}, before the run and shared by all its containers", found.join(", ")))
+}
