@@ -1,7 +1,7 @@
 //! The ladder on the terminal: a row per rung with what it adds, since its backends are too many for columns; then who
 //! stands beside it, and whether its steps make a container.
 
-use comfy_table::Table;
+use comfy_table::{ColumnConstraint, Table};
 use reports::format::{interval, quantity, signed};
 use results::claims::LEAST_BLOCKS;
 use results::ladder::{Agreement, Found, RUNGS, Step, agreement, is_rung, steps};
@@ -21,8 +21,10 @@ pub fn text(run: &Run) -> Option<String> {
     };
     let others = others(run);
     let mut table = empty();
-    let heads = ["", "startup_time", "added [95 % interval]"].into_iter().map(head);
+    let heads = ["", "startup", "added [95 % interval]"].into_iter().map(head);
     table.set_header(heads.chain(others.iter().map(|(workload, metric)| match metric {
+        Metric::TeardownTime => head("teardown"),
+        Metric::MarginalMemory => head("one more idle"),
         Metric::TimePerOp => head(workload),
         _ => head(&metric.to_string()),
     })));
@@ -45,6 +47,10 @@ pub fn text(run: &Run) -> Option<String> {
     for backend in run.backends.iter().filter(|backend| !on_ladder(&backend.name) && measured(&backend.name))
     {
         row(&mut table, &backend.name, &backend.name, String::new());
+    }
+    // Where room is short, names of calls are what wraps.
+    for column in table.column_iter_mut().take(3) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     (!table.is_empty()).then(|| {
         let sum = agreement(run, &steps, WORKLOAD, &Metric::StartupTime, seed);

@@ -182,7 +182,12 @@ mod tests {
     #[test]
     fn a_name_is_told_from_one_that_begins_with_it() {
         let name = b"bench-1-a.1.2";
-        for own in ["0::/x/bench-1-a.1.2\n", "run\0bench-1-a.1.2\0", "bench-1-a.1.20 bench-1-a.1.2", "bench-1-a.1.2.scope"] {
+        for own in [
+            "0::/x/bench-1-a.1.2\n",
+            "run\0bench-1-a.1.2\0",
+            "bench-1-a.1.20 bench-1-a.1.2",
+            "bench-1-a.1.2.scope",
+        ] {
             assert!(contains(own.as_bytes(), name), "{own:?}");
         }
         for other in ["0::/x/bench-1-a.1.20\n", "bench-1-a.1.", ""] {
