@@ -74,8 +74,8 @@ impl Plan for Memory {
         rig.pin.enter().map_err(TrialError::Backend)?;
         let watch = rig.watch();
         let (mut observations, owners) = one(rig, backend, workload, self.memory_bytes())?;
-        if !owners.is_empty() {
-            self.owners.borrow_mut().insert(backend.name(), in_words(&owners));
+        if let Some(owners) = owners {
+            self.owners.borrow_mut().insert(backend.name(), owners);
         }
         // Less where there is little time for all.
         let ramp = Ramp { time: RAMP.time.min(2 * rig.extent.time), ..RAMP };
@@ -115,7 +115,7 @@ fn one(
     backend: &mut dyn Backend,
     workload: &Workload,
     memory_bytes: u64,
-) -> Result<(Vec<Observation>, Vec<(String, u64)>), TrialError> {
+) -> Result<(Vec<Observation>, Option<String>), TrialError> {
     let mut instance = idle(rig, backend, workload, memory_bytes, true)?;
     std::thread::sleep(IDLE);
     let observations = instance
@@ -124,6 +124,7 @@ fn one(
         .map(|(metric, bytes)| Observation { metric, value: bytes.map(|bytes| bytes as f64) })
         .collect();
     let owners = instance.owners();
+    let owners = (!owners.is_empty()).then(|| in_words(&owners));
     end(&mut *instance)?;
     Ok((observations, owners))
 }
