@@ -4,7 +4,7 @@
 use comfy_table::{ColumnConstraint, Table};
 use reports::format::{interval, quantity, signed};
 use results::claims::LEAST_BLOCKS;
-use results::ladder::{Agreement, Found, RUNGS, Step, agreement, is_rung, steps};
+use results::ladder::{Agreement, Found, RUNGS, Step, agreement, steps};
 use results::stats::bootstrap_median;
 use results::{Experiment, Metric, Run, Unit};
 
@@ -39,8 +39,8 @@ pub fn text(run: &Run) -> Option<String> {
         table.add_row([head(label), value(startup), value(added)].into_iter().chain(cells));
     };
     for step in steps.iter().filter(|step| measured(step.rung.backend)) {
-        let label =
-            if is_rung(step.rung.backend) { format!("+ {}", step.rung.name) } else { step.rung.name.into() };
+        let is_ground = step.rung == &RUNGS[0];
+        let label = if is_ground { step.rung.name.into() } else { format!("+ {}", step.rung.name) };
         row(&mut table, &label, step.rung.backend, added(step));
     }
     let on_ladder = |name: &str| RUNGS.iter().any(|rung| rung.backend == name);
@@ -77,7 +77,10 @@ fn others(run: &Run) -> Vec<(&str, &Metric)> {
 fn added(step: &Step) -> String {
     let Ok(Found { added: Some(added), .. }) = &step.found else { return String::new() };
     let (cost, unit) = (&added.cost, Unit::Nanoseconds);
-    format!("{} [{}]", signed(cost.median, unit), interval(cost.low, cost.high, unit))
+    // One difference says nothing of how far it lies from the next.
+    let range =
+        if cost.n > 1 { format!(" [{}]", interval(cost.low, cost.high, unit)) } else { String::new() };
+    format!("{}{range}", signed(cost.median, unit))
 }
 
 fn in_words(found: Agreement) -> String {
