@@ -9,7 +9,7 @@ use clap::Args;
 /// How to measure.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
-    /// Fewer samples: all experiments take about 25 seconds, with wider intervals.
+    /// Fewer samples: all experiments take about a minute, with wider intervals.
     #[arg(long, conflicts_with = "thorough")]
     pub quick: bool,
 
