@@ -14,6 +14,7 @@ pub mod cli;
 pub mod command;
 pub mod disturbance;
 pub mod evidence;
+mod executable;
 pub mod execute;
 pub mod experiment;
 pub mod host;

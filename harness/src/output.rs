@@ -27,6 +27,11 @@ pub fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// An error and its causes in one line. A cause that its effect already quotes is not said twice.
 pub fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

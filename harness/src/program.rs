@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,7 @@ use microvm::elf::{self, ElfError};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
 use crate::backend::Place;
+use crate::executable::{is_executable, on_path};
 
 /// Where a program without a slash is looked up below a root of the user's: execvp(3)'s places and those of administrators.
 const PATH_INSIDE: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -36,7 +37,7 @@ pub fn find(typed: &OsStr, root: Option<&Path>) -> Result<Place> {
     if !metadata.is_file() {
         bail!("{shown} is no file that could be executed");
     }
-    if metadata.permissions().mode() & 0o111 == 0 {
+    if !is_executable(&metadata) {
         bail!("{shown} is not executable; if it is a program: chmod +x {shown}");
     }
     check(&file, &path, root)?;
@@ -77,12 +78,7 @@ fn on_host(typed: &OsStr) -> Result<Found> {
     let path = if has_slash(typed) {
         PathBuf::from(typed)
     } else {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let executable = |path: &PathBuf| {
-            path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-        };
-        let mut places = std::env::split_paths(&path).map(|dir| dir.join(typed));
-        places.find(executable).with_context(|| {
+        on_path(typed).with_context(|| {
             let name = typed.display();
             format!("there is no program `{name}` in $PATH; a program of this folder is `./{name}`")
         })?
@@ -171,6 +167,8 @@ fn shebang(file: &File) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn refused(typed: &OsStr, root: Option<&Path>, wanted: &[&str]) {

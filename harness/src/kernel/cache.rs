@@ -22,6 +22,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::image::{BzImage, elf_release};
 use super::unpack::unpack;
 use super::{Format, ImageError, Kernel, KernelError};
+use crate::output::hex;
 
 /// Work under way; under the lock, whatever has this prefix was left by a killed process.
 const PARTIAL: &str = ".partial-";
@@ -192,5 +193,5 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Kernel
 
 /// The first half of the SHA-256, in hexadecimal: 128 bits, so that a name with two stays readable.
 fn digest(data: &[u8]) -> String {
-    Sha256::digest(data)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(data)[..16])
 }

@@ -3,10 +3,8 @@
 //! Invariant: no question waits longer than its deadline, and a tool that did not answer is killed with all it started.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +13,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use sha2::{Digest, Sha256};
+
+use crate::executable::{is_executable, on_path};
+use crate::output::hex;
 
 /// For a question that every tool answers at once.
 pub const QUICK: Duration = Duration::from_secs(5);
@@ -34,14 +35,10 @@ const MOST_OUTPUT: u64 = 64 << 10;
 /// The file to execute for `program`: the path itself, or found in one of the folders of PATH.
 pub fn find(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
-        return is_executable(program).then(|| program.to_owned());
+        let works = program.metadata().is_ok_and(|of| of.is_file() && is_executable(&of));
+        return works.then(|| program.to_owned());
     }
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| is_executable(path))
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    on_path(program.as_os_str())
 }
 
 /// Calls `program` and returns what it wrote on standard output; or else why not, in its own words if it has any.
@@ -139,11 +136,7 @@ pub fn sha256(path: &Path) -> io::Result<String> {
             count => hash.update(&buffer[..count]),
         }
     }
-    Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hex(&hash.finalize()))
 }
 
 /// Words of a command line.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::{Ended, Instance};
 use crate::interrupt::Interrupt;
+use crate::output::hex;
 use crate::trial::TrialError;
 
 /// Bytes of output that are looked at; what comes after them is only counted. Hashing a stream without end would measure
@@ -138,7 +139,6 @@ impl Reader {
     }
 
     fn finish(self) -> Output {
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Output { bytes: self.bytes, sha256 }
+        Output { bytes: self.bytes, sha256: hex(&self.hash.finalize()) }
     }
 }
