@@ -13,12 +13,15 @@
 //! Everything else is as ever, over the second serial port. A port write is one exit from the guest; a line
 //! on a serial port is dozens of them and an interrupt, which would be counted as startup.
 //!
-//! Invariant: unless this is process 1 *and* the variable is there, nothing here does anything: the restart
+//! Monitors that others have written know no such ports, and some have one serial port only. With `BENCH_CONSOLE=1`
+//! in the place of the port everything, READY too, goes over the console, which the kernel has opened for init.
+//!
+//! Invariant: unless this is process 1 *and* one of the variables is there, nothing here does anything: the restart
 //! at the end would be the host's.
 
 use core::{
     ffi::CStr,
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, Ordering},
 };
 
 use crate::{
@@ -26,7 +29,8 @@ use crate::{
     sys::{self, STDERR, STDIN, STDOUT, SysError, port::PortPair, stack::InitialStack, tty},
 };
 
-const VARIABLE: &[u8] = b"BENCH_DOORBELL";
+const WITH_DOORBELL: &[u8] = b"BENCH_DOORBELL";
+const ON_CONSOLE: &[u8] = b"BENCH_CONSOLE";
 /// The kernel's name for the second serial port (0x2f8, IRQ 3); the first is its console.
 const LINE: &CStr = c"/dev/ttyS1";
 
@@ -34,24 +38,33 @@ const LINE: &CStr = c"/dev/ttyS1";
 const USER_SPACE: u8 = 1;
 const READY: u8 = 2;
 
-/// The doorbell's first port; 0 when the agent is not `/init` of a guest.
+/// Whether the agent is `/init` of a guest, so that its end is the machine's.
+static IS_INIT: AtomicBool = AtomicBool::new(false);
+/// The doorbell's first port; 0 if there is none.
 static DOORBELL: AtomicU16 = AtomicU16::new(0);
 
-/// Whether this process is `/init` of a guest with a doorbell. Without the variable no system call is made.
+/// Whether this process is `/init` of a guest. Without a variable that says so no system call is made.
 pub fn is_init(stack: &InitialStack) -> bool {
-    stack.variable(VARIABLE).is_some() && sys::getpid() == Ok(1)
+    [WITH_DOORBELL, ON_CONSOLE].iter().any(|name| stack.variable(name).is_some()) && sys::getpid() == Ok(1)
 }
 
 /// Rings the doorbell, makes the serial line standard input and output, and says READY.
 ///
 /// What goes wrong is said on the console; then there is nothing to do but to [`end`].
 pub fn begin(stack: &InitialStack) -> Result<(), ()> {
-    let begun = match stack.variable(VARIABLE).and_then(port) {
-        Some(port) => {
-            DOORBELL.store(port, Ordering::Relaxed);
-            connect(port).map_err(|error| events::error(STDERR, format_args!("/init: {error}")))
-        }
-        None => Err(events::error(STDERR, format_args!("/init: BENCH_DOORBELL wants a port, 1 to 65534"))),
+    IS_INIT.store(true, Ordering::Relaxed);
+    let failed = |error: SysError| events::error(STDERR, format_args!("/init: {error}"));
+    let begun = match stack.variable(WITH_DOORBELL) {
+        Some(text) => match port(text) {
+            Some(port) => {
+                DOORBELL.store(port, Ordering::Relaxed);
+                connect(port).map_err(failed)
+            }
+            None => {
+                Err(events::error(STDERR, format_args!("/init: BENCH_DOORBELL wants a port, 1 to 65534")))
+            }
+        },
+        None => tty::make_transparent(STDIN).and_then(|()| events::ready(STDOUT)).map_err(failed),
     };
     // That the console cannot be written to either can be said nowhere.
     begun.map_err(drop)
@@ -74,11 +87,13 @@ fn connect(port: u16) -> Result<(), SysError> {
 
 /// Ends the agent: the process, or the whole guest if the agent is its `/init`, which must never return.
 pub fn end(status: i32) -> ! {
-    let port = DOORBELL.load(Ordering::Relaxed);
-    if port != 0 {
+    if IS_INIT.load(Ordering::Relaxed) {
         // What fails from here on shows as a guest that restarted without a status, or hangs.
         let _ = tty::drain(STDOUT);
-        if let Ok(doorbell) = doorbell(port) {
+        let port = DOORBELL.load(Ordering::Relaxed);
+        if port != 0
+            && let Ok(doorbell) = doorbell(port)
+        {
             doorbell.write_second(status as u8);
         }
         sys::restart_machine();
@@ -112,8 +127,10 @@ mod tests {
 
     #[test]
     fn a_process_that_is_not_the_first_is_not_init_whatever_its_environment() {
-        let words = vec![0, 0, c"BENCH_DOORBELL=1712".as_ptr() as usize, 0, 0, 0].leak();
-        // SAFETY: laid out as the kernel does: no arguments, one variable, no auxiliary vector.
-        assert!(!is_init(&unsafe { InitialStack::new(words.as_ptr()) }));
+        for variable in [c"BENCH_DOORBELL=1712", c"BENCH_CONSOLE=1"] {
+            let words = vec![0, 0, variable.as_ptr() as usize, 0, 0, 0].leak();
+            // SAFETY: laid out as the kernel does: no arguments, one variable, no auxiliary vector.
+            assert!(!is_init(&unsafe { InitialStack::new(words.as_ptr()) }));
+        }
     }
 }
