@@ -50,9 +50,9 @@ pub struct MachineArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub guest_kernel: Option<PathBuf>,
 
-    /// Put this program of the host, with its libraries, at the same place, for `bench ... --tool NAME=PROGRAM`; may be given
-    /// more than once.
-    #[arg(long, global = true, value_name = "PROGRAM")]
+    /// Put this of the host at the same place: a program with its libraries, for `bench ... --tool NAME=PROGRAM`, or a file or
+    /// folder that it reads; may be given more than once.
+    #[arg(long, global = true, value_name = "PATH")]
     pub with: Vec<PathBuf>,
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +14,9 @@ use crate::error::Error;
 use crate::job::Job;
 use crate::kernel::Kernel;
 use crate::{libraries, tools};
+
+/// How a program begins (elf(5)).
+const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// The content of the initramfs, by absolute path.
 #[derive(Debug, Default)]
@@ -77,6 +82,29 @@ impl Image {
         self.programs.push(path.to_owned());
     }
 
+    /// What the host has at `path`, at the same place: a program, another file, or a folder with all below it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if something of it cannot be read.
+    pub fn bring(&mut self, path: &Path) -> Result<(), Error> {
+        let read = || -> std::io::Result<(fs::Metadata, bool)> {
+            let metadata = fs::metadata(path)?;
+            let mut magic = Vec::new();
+            if metadata.is_file() {
+                fs::File::open(path)?.take(ELF_MAGIC.len() as u64).read_to_end(&mut magic)?;
+            }
+            Ok((metadata, magic == ELF_MAGIC))
+        };
+        match read().map_err(Error::file("read", path))? {
+            (metadata, _) if metadata.is_dir() => self.folder(path, path)?,
+            (_, true) => self.program(path),
+            (metadata, _) => {
+                self.add(path, Node::Copy(path.to_owned(), metadata.permissions().mode() & 0o777));
+            }
+        }
+        Ok(())
+    }
+
     /// A folder of the host, with all below it, at another place.
     ///
     /// # Errors
@@ -90,8 +118,11 @@ impl Image {
             let metadata = fs::metadata(&path).map_err(Error::file("read", &path))?;
             if metadata.is_dir() {
                 self.folder(&path, &to)?;
+            } else if !metadata.is_file() {
+                // Reading from a device or a pipe might never end.
+                let source = std::io::Error::other("neither a file nor a folder");
+                return Err(Error::file("copy", &path)(source));
             } else {
-                use std::os::unix::fs::PermissionsExt;
                 self.add(to, Node::Copy(path, metadata.permissions().mode() & 0o777));
             }
         }
@@ -136,13 +167,21 @@ mod tests {
         let file = temp.path().join("image");
         let this = std::env::current_exe().unwrap();
         let mut image = Image::default();
-        image.program(&this);
-        image.folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Path::new("/a/b")).unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        image.folder(&source, Path::new("/a/b")).unwrap();
+        let data = temp.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("text"), "no program").unwrap();
+        for path in [&this, &data, &source.join("init.sh")] {
+            image.bring(path).unwrap();
+        }
         image.write(&file, temp.path()).unwrap();
         let out = temp.path().join("out");
         archive::unpack(fs::File::open(&file).unwrap(), |name| Some(out.join(name))).unwrap();
-        assert!(out.join("a/b/init.sh").is_file());
-        assert!(out.join(this.strip_prefix("/").unwrap()).is_file());
+        let brought = |path: &Path| out.join(path.strip_prefix("/").unwrap());
+        assert!(out.join("a/b/init.sh").is_file() && brought(&source.join("init.sh")).is_file());
+        assert_eq!(fs::read_to_string(brought(&data.join("text"))).unwrap(), "no program");
+        assert!(brought(&this).is_file());
         assert!(out.join("lib64/ld-linux-x86-64.so.2").is_file());
     }
 }

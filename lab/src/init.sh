@@ -4,7 +4,7 @@
 # ttyS0 is the kernel's console, ttyS1 the standard output of the job, ttyS2 its standard error. The disk gets a
 # newc archive of /lab/out: the job's status and, in files/, what it left in its working directory.
 
-export PATH=/bin HOME=/root TMPDIR=/tmp
+export PATH=/bin:/usr/bin:/usr/sbin HOME=/root TMPDIR=/tmp
 
 if [ "$1" != moved ]; then
     /bin/busybox --install -s /bin

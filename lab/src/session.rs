@@ -83,7 +83,9 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
     if let Some(file) = &cli.machine.guest_kernel {
         image.file(file, Path::new("/kernels").join(file.file_name().unwrap_or_default()));
     }
-    cli.machine.with.iter().for_each(|program| image.program(program));
+    for path in &cli.machine.with {
+        image.bring(&std::path::absolute(path).map_err(Error::file("find", path))?)?;
+    }
     let initramfs = scratch.path().join("initramfs");
     image.write(&initramfs, scratch.path())?;
     eprintln!("lab: booting {} on {} emulated processor(s)", kernel.release, cli.machine.cpus);
