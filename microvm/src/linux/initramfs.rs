@@ -3,9 +3,10 @@
 //!
 //! Invariant: the archive lies in sealed memory, so that every machine started from it reads the same bytes.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,6 +56,17 @@ impl Initramfs {
     #[expect(clippy::len_without_is_empty, reason = "an archive has at least its trailer")]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Writes the archive to a file, for a monitor that reads one.
+    ///
+    /// # Errors
+    /// What the file system refused.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let mut bytes = vec![0; self.len as usize];
+        // Read at an offset: the file's position is shared by all clones.
+        File::from(self.file.try_clone()?).read_exact_at(&mut bytes, 0)?;
+        fs::write(path, bytes)
     }
 
     /// The memory it lies in.
