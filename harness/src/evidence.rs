@@ -25,7 +25,9 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
             let backend = contestant.backend.name();
             match ask(rig, contestant.backend.as_mut(), workload.name) {
                 Ok(mut facts) => {
-                    if !contestant.backend.groups().contains(&Group::Builtin) {
+                    let is = |group| contestant.backend.groups().contains(&group);
+                    // Inside of a machine there is another kernel, and nothing of it is the host's to give.
+                    if !is(Group::Builtin) && !is(Group::Vm) {
                         let terms = terms::compared(&facts);
                         if terms != terms::EQUAL {
                             note(&format!("{backend}: {terms}"));

@@ -1,6 +1,8 @@
 //! What a process occupies, from /proc/PID/smaps (proc(5)); bytes.
 
-use procfs::process::{MemoryMap, Process};
+use procfs::process::{MMPermissions, MemoryMap, Process};
+
+const NOT_FOUND: &str = "guest memory was not found in the VMM's address space";
 
 /// Sizes of one process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,11 +35,27 @@ impl Split {
     /// Of a process at the `len` bytes from `start` (guest memory in a VMM).
     pub fn of(pid: i32, start: u64, len: u64) -> Result<Self, String> {
         let maps = Process::new(pid).and_then(|process| process.smaps()).map_err(reason)?;
+        Self::at(&maps.0, start, len)
+    }
+
+    /// Of a process of which is only known that the stretch has `len` bytes: at the largest mapping that has as many. What
+    /// adjoins it without a gap and is of the same kind is counted in.
+    pub fn of_largest(pid: i32, len: u64) -> Result<Self, String> {
+        let maps = Process::new(pid).and_then(|process| process.smaps()).map_err(reason)?;
+        let size = |map: &&MemoryMap| map.address.1 - map.address.0;
+        let writable = |map: &&MemoryMap| map.perms.contains(MMPermissions::WRITE);
+        match maps.iter().filter(writable).max_by_key(size) {
+            Some(map) if size(&map) >= len => Self::at(&maps.0, map.address.0, size(&map)),
+            _ => Err(NOT_FOUND.to_owned()),
+        }
+    }
+
+    fn at(maps: &[MemoryMap], start: u64, len: u64) -> Result<Self, String> {
         let end = start.saturating_add(len);
         let (inside, outside): (Vec<&MemoryMap>, Vec<&MemoryMap>) =
             maps.iter().partition(|map| map.address.0 >= start && map.address.1 <= end);
         if inside.is_empty() {
-            return Err("guest memory was not found in the VMM's address space".to_owned());
+            return Err(NOT_FOUND.to_owned());
         }
         Ok(Self {
             inside: inside.into_iter().map(|map| field(map, "Rss")).sum(),

@@ -8,6 +8,7 @@ mod calls;
 mod container;
 pub mod delayed;
 mod footprint;
+mod guest;
 mod linux;
 mod microvm;
 mod native;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::JsonArg;
-use crate::backend::adapter::{Custom, ToolOptions};
+use crate::backend::adapter::{Accelerator, Custom, ToolOptions};
 use crate::backend::{Options, names};
 use crate::select;
 
@@ -24,6 +24,10 @@ pub struct ToolArgs {
     /// How gVisor intercepts system calls: `systrap`, `ptrace` or `kvm` [default: its own].
     #[arg(long, value_name = "PLATFORM")]
     pub gvisor_platform: Option<String>,
+
+    /// What runs the instructions of QEMU's guests; software (`tcg`) marks every sample.
+    #[arg(long, value_name = "ACCEL", default_value = "kvm")]
+    pub qemu_accel: Accelerator,
 }
 
 impl ToolArgs {
@@ -43,7 +47,8 @@ impl ToolArgs {
         }
         let named: Vec<String> = tools.iter().map(|(name, _)| name.clone()).collect();
         select::check("backend", &named, &known)?;
-        Ok(ToolOptions { tools, gvisor_platform: self.gvisor_platform.clone(), runtimes })
+        let gvisor_platform = self.gvisor_platform.clone();
+        Ok(ToolOptions { tools, gvisor_platform, qemu_accel: self.qemu_accel, runtimes })
     }
 
     /// The same, for commands that take no kernel.

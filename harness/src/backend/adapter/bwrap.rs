@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use super::tool::words;
+use crate::backend::Group;
 
 /// The compiled filter.
 const FILTER: &str = "seccomp.bpf";
@@ -33,8 +34,9 @@ impl Runtime for Bwrap {
             unequal: "limits are those of a cgroup that bench makes and starts it in: it has none of its own",
             // bwrap itself waits in the same cgroup.
             kernel: None,
-            is_oci: false,
+            groups: &[Group::Adapter],
             allowance: Allowance { memory_bytes: 0, pids: 1 },
+            flag: None,
         }
     }
 

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, PROGRAM, Runtime};
 use super::tool::words;
+use crate::backend::Group;
 
 /// Placeholders: the folder with the root file system, the agent's path inside, its arguments (a word of its own), the instance's
 /// name.
@@ -130,8 +131,9 @@ impl Runtime for Custom {
             needs_root: false,
             unequal: "what the start command does not do; limits are those of a cgroup that bench makes and starts it in",
             kernel: None,
-            is_oci: false,
+            groups: &[Group::Custom],
             allowance: Allowance { memory_bytes: 64 << 20, pids: 8 },
+            flag: None,
         }
     }
 
@@ -140,7 +142,7 @@ impl Runtime for Custom {
         line.extend(Self::fill(&self.description.start[1..], order));
         // There is one way for output to come so far, and it is the one of all adapters.
         match self.description.output {
-            Output::Stdout => Line { words: line, files: Vec::new() },
+            Output::Stdout => Line { words: line, ..Line::default() },
         }
     }
 

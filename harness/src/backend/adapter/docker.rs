@@ -12,7 +12,7 @@ use super::super::footprint::Footprint;
 use super::image;
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Marker, Order, Runtime, Site};
 use super::tool::{PATIENT, QUICK, call, words};
-use crate::backend::Details;
+use crate::backend::{Details, Group};
 
 /// Docker.
 #[derive(Debug)]
@@ -31,8 +31,9 @@ impl Runtime for Docker {
             needs_root: false,
             unequal: "its own default seccomp filter; CPU time of the daemon and of the shim, which it starts, is not in cpu_time",
             kernel: None,
-            is_oci: false,
+            groups: &[Group::Adapter],
             allowance: Allowance::default(),
+            flag: None,
         }
     }
 
@@ -83,7 +84,7 @@ impl Runtime for Docker {
         line.extend(order.env().map(|assignment| format!("--env={assignment}").into()));
         line.push(image::name(order.site).into());
         line.extend(order.agent());
-        Line { words: line, files: Vec::new() }
+        Line { words: line, ..Line::default() }
     }
 
     fn removal(&self, order: &Order) -> Vec<Vec<OsString>> {

@@ -5,7 +5,7 @@
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +15,12 @@ use container::cgroup::Cgroup;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use results::Metric;
 
+use super::super::footprint::Split;
 use super::super::native::{charged, cpu_time};
 use super::super::{Ended, Instance};
 use super::processes::Kin;
 use super::tool::{IMPATIENT, call, excerpt};
+use super::vm::{END_OF_INPUT, Machine};
 
 /// What is to be removed with an instance.
 #[derive(Debug, Default)]
@@ -46,6 +48,8 @@ pub struct Running {
     before: Vec<(String, u64)>,
     kin: Kin,
     remains: Option<Remains>,
+    /// If it is a virtual machine.
+    machine: Option<Machine>,
 }
 
 impl Running {
@@ -56,6 +60,7 @@ impl Running {
         before: Vec<(String, u64)>,
         kin: Kin,
         remains: Remains,
+        machine: Option<Machine>,
     ) -> Self {
         Self {
             tool,
@@ -65,6 +70,7 @@ impl Running {
             before,
             kin,
             remains: Some(remains),
+            machine,
         }
     }
 
@@ -129,16 +135,23 @@ impl Instance for Running {
 
     fn phases(&mut self) -> Vec<(String, u64)> {
         let tool = self.tool.phases().iter().map(|phase| (format!("tool_{}", phase.name), phase.end_ns));
-        self.before.iter().cloned().chain(tool).collect()
+        let machine = self.machine.as_ref().map(Machine::phases).unwrap_or_default();
+        self.before.iter().cloned().chain(tool).chain(machine).collect()
     }
 
     fn memory(&mut self) -> Vec<(Metric, Result<u64, String>)> {
         let footprint = self.kin.footprint();
-        vec![
+        let mut found = vec![
             (Metric::MemoryCurrent, charged(self.cgroup())),
             (Metric::Pss, footprint.as_ref().map(|f| f.pss).map_err(Clone::clone)),
             (Metric::Uss, footprint.map(|f| f.uss)),
-        ]
+        ];
+        if let Some(machine) = &self.machine {
+            let split = Split::of_largest(self.tool.pid(), machine.ram_bytes);
+            found.push((Metric::GuestRam, split.as_ref().map(|s| s.inside).map_err(Clone::clone)));
+            found.push((Metric::VmmOverhead, split.map(|s| s.uss_outside)));
+        }
+        found
     }
 
     fn cgroup(&self) -> Option<&Cgroup> {
@@ -157,6 +170,10 @@ impl Instance for Running {
     }
 
     fn cpu_time(&self) -> Result<Duration, String> {
+        if self.machine.is_some() {
+            // The monitor is the whole of it.
+            return cpu_time(self.tool.pid());
+        }
         if self.workers.get().is_none_or(Vec::is_empty) {
             let found = self.kin.workers();
             if found.is_empty() {
@@ -208,7 +225,10 @@ impl Instance for Running {
     }
 
     fn stop(&mut self, deadline: Duration) -> Result<Ended> {
-        drop(self.tool.stdin.take());
+        if let (Some(mut stdin), Some(_)) = (self.tool.stdin.take(), &self.machine) {
+            // A console does not end with the pipe. One that has gone already shows in how the tool ended.
+            let _ = stdin.write_all(&END_OF_INPUT);
+        }
         let ended = self.reap(deadline)?;
         if let Some(cgroup) = self.cgroup.take() {
             cgroup.remove()?;

@@ -9,6 +9,7 @@ use container::seccomp::{CLONE_NAMESPACES, allowed_calls};
 
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use super::tool::words;
+use crate::backend::Group;
 use crate::host::cgroup_generation;
 
 /// The folder that stands for /var/lib/lxc.
@@ -36,8 +37,9 @@ impl Runtime for Lxc {
             needs_root: true,
             unequal: "the agent is a child of LXC's init, which is in the cgroup, too",
             kernel: None,
-            is_oci: false,
+            groups: &[Group::Adapter],
             allowance: Allowance { memory_bytes: 0, pids: 1 },
+            flag: None,
         }
     }
 
@@ -71,7 +73,7 @@ impl Runtime for Lxc {
             "--".into(),
         ]);
         line.extend(order.agent());
-        Line { words: line, files: Vec::new() }
+        Line { words: line, ..Line::default() }
     }
 }
 

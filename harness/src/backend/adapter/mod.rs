@@ -1,4 +1,4 @@
-//! Adapters: container runtimes that others have written, behind the same trait as ours. Each runs the same agent under the
+//! Adapters: container runtimes and machine monitors that others have written, behind the same trait as ours. Each runs the same agent under the
 //! same terms, as far as it can be told to, and the clock stops at the same READY.
 //!
 //! An adapter is a `Runtime` (`runtime.rs`): a few facts and a command line, one file a family. What they share is here and beside: finding
@@ -18,6 +18,7 @@ mod proof;
 mod runtime;
 mod sweep;
 mod tool;
+mod vm;
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
@@ -41,6 +42,7 @@ use runtime::{CgroupOf, Facts, Order, Runtime, Site};
 
 pub use custom::Custom;
 pub use sweep::{release, sweep};
+pub use vm::Accelerator;
 
 /// What the command line says about tools.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +51,8 @@ pub struct ToolOptions {
     pub tools: Vec<(String, PathBuf)>,
     /// gVisor's way to intercept system calls.
     pub gvisor_platform: Option<String>,
+    /// What runs the instructions of QEMU's guests.
+    pub qemu_accel: Accelerator,
     /// The user's own runtimes.
     pub runtimes: Vec<Custom>,
 }
@@ -58,8 +62,6 @@ pub struct ToolOptions {
 pub struct Adapter {
     runtime: Box<dyn Runtime>,
     facts: Facts,
-    /// The user's own, described by a file.
-    is_custom: bool,
     /// Whether it would start what its root file system holds: `bench`'s own agent.
     runs_agent: bool,
     ready: Option<Ready>,
@@ -75,7 +77,7 @@ struct Ready {
 
 /// All adapters, in the order of the tables.
 pub fn all(options: &Options) -> Vec<Adapter> {
-    let (options, runs_agent) = (&options.tools, options.payload.is_agent());
+    let (kernel, options, runs_agent) = (&options.kernel, &options.tools, options.payload.is_agent());
     let mut runtimes: Vec<Box<dyn Runtime>> =
         vec![Box::new(bwrap::Bwrap), Box::new(lxc::Lxc), Box::new(nspawn::Nspawn)];
     for oci in oci::Oci::all(options.gvisor_platform.as_deref()) {
@@ -83,19 +85,23 @@ pub fn all(options: &Options) -> Vec<Adapter> {
     }
     runtimes.push(Box::new(podman::Podman));
     runtimes.push(Box::new(docker::Docker));
-    let known = runtimes.into_iter().map(|runtime| Adapter::new(runtime, false, options, runs_agent));
-    let own =
-        options.runtimes.iter().map(|own| Adapter::new(Box::new(own.clone()), true, options, runs_agent));
-    known.chain(own).collect()
+    for qemu in vm::Qemu::all(kernel.as_deref(), options.qemu_accel) {
+        runtimes.push(Box::new(qemu));
+    }
+    runtimes.push(Box::new(vm::Firecracker::new(kernel.clone())));
+    for own in &options.runtimes {
+        runtimes.push(Box::new(own.clone()));
+    }
+    runtimes.into_iter().map(|runtime| Adapter::new(runtime, options, runs_agent)).collect()
 }
 
 impl Adapter {
-    fn new(runtime: Box<dyn Runtime>, is_custom: bool, options: &ToolOptions, runs_agent: bool) -> Self {
+    fn new(runtime: Box<dyn Runtime>, options: &ToolOptions, runs_agent: bool) -> Self {
         let mut facts = runtime.facts();
         if let Some((_, path)) = options.tools.iter().rev().find(|(name, _)| name == facts.name) {
             facts.program = path.clone();
         }
-        Self { runtime, facts, is_custom, runs_agent, ready: None }
+        Self { runtime, facts, runs_agent, ready: None }
     }
 
     /// The tool's file, or where to get it.
@@ -158,7 +164,8 @@ impl Adapter {
             name: name.clone(),
         };
         let cgroup = match self.facts.cgroup {
-            CgroupOf::Bench => {
+            CgroupOf::BenchIfAccounted if !job.accounted => None,
+            CgroupOf::Bench | CgroupOf::BenchIfAccounted => {
                 let mut limits = limits(job);
                 limits.memory = limits.memory.map(|bytes| bytes + self.facts.allowance.memory_bytes);
                 limits.pids = limits.pids.map(|pids| pids + self.facts.allowance.pids);
@@ -183,12 +190,13 @@ impl Adapter {
         let mut spec = Spec::process(words.next().context("a command line is empty")?);
         spec.args = words.collect();
         spec.env = environment();
+        spec.env.extend(line.env);
         spec.files = line.files;
         spec.stderr = Stdio::Pipe;
         spec.cgroup = cgroup.as_ref().map(Cgroup::join);
         let tool = container::start(&spec)?;
         let kin = Kin { tool: Some(tool.pid()), marker: self.runtime.marker(&order) };
-        Ok(Running::new(tool, cgroup, before, kin, remains))
+        Ok(Running::new(tool, cgroup, before, kin, remains, self.runtime.machine(&order)))
     }
 }
 
@@ -202,11 +210,7 @@ impl Backend for Adapter {
     }
 
     fn groups(&self) -> &'static [Group] {
-        match (self.is_custom, self.facts.is_oci) {
-            (true, _) => &[Group::Custom],
-            (false, true) => &[Group::Adapter, Group::Oci],
-            (false, false) => &[Group::Adapter],
-        }
+        self.facts.groups
     }
 
     fn is_installed(&self) -> bool {
@@ -229,7 +233,10 @@ impl Backend for Adapter {
         let cgroup = match (self.facts.cgroup, check_cgroups()) {
             (CgroupOf::Runtime, _) => "the runtime's own".to_owned(),
             (CgroupOf::Bench, Ok(())) => "one of bench's, around the tool".to_owned(),
-            (CgroupOf::Bench, Err(error)) => format!("none: {}", chain(&error)),
+            (CgroupOf::BenchIfAccounted, Ok(())) => {
+                "one of bench's, around the tool, but for startup, where its size is its limit".to_owned()
+            }
+            (CgroupOf::Bench | CgroupOf::BenchIfAccounted, Err(error)) => format!("none: {}", chain(&error)),
         };
         let kernel = self.facts.kernel.unwrap_or("the host's");
         let given = [
@@ -254,7 +261,7 @@ impl Backend for Adapter {
         self.runtime.prepare(&tool, &site)?;
         self.ready = Some(Ready { tool, site, names: scratch.cgroup_names() });
         let ready = self.ready()?;
-        proof::prove(|job| self.launch(ready, job))
+        proof::prove(self.runtime.patience(), |job| self.launch(ready, job))
     }
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
@@ -274,8 +281,13 @@ impl Backend for Adapter {
     fn limited_by(&self) -> &'static str {
         match self.facts.cgroup {
             CgroupOf::Bench => "limits of a cgroup that bench made around the tool",
+            CgroupOf::BenchIfAccounted => "limits of the guest's size and of its monitor's cgroup",
             CgroupOf::Runtime => "limits of the cgroup that the runtime made",
         }
+    }
+
+    fn flag(&self) -> Option<&'static str> {
+        self.facts.flag
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use super::tool::words;
+use crate::backend::Group;
 
 /// Folders in which it leaves one of an instance's name where /run is no tmpfs.
 pub const TRACES: [&str; 2] = ["/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export"];
@@ -38,8 +39,9 @@ impl Runtime for Nspawn {
             needs_root: true,
             unequal: "limits are those of a cgroup that bench makes and starts it in; its own seccomp filter",
             kernel: None,
-            is_oci: false,
+            groups: &[Group::Adapter],
             allowance: Allowance { memory_bytes: 16 << 20, pids: 1 },
+            flag: None,
         }
     }
 
@@ -57,7 +59,7 @@ impl Runtime for Nspawn {
         line.extend(order.env().map(|assignment| format!("--setenv={assignment}").into()));
         line.extend(["--directory".into(), order.site.rootfs.clone().into(), "--".into()]);
         line.extend(order.agent());
-        Line { words: line, files: Vec::new() }
+        Line { words: line, ..Line::default() }
     }
 
     fn conclude(&self, _tool: &Path, site: &Site) {

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use super::image;
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Marker, Order, Runtime, Site};
 use super::tool::{PATIENT, call, find, words};
-use crate::backend::Details;
+use crate::backend::{Details, Group};
 use crate::host::cgroup_generation;
 
 /// Containers and images, in the adapter's folder.
@@ -77,8 +77,9 @@ impl Runtime for Podman {
             needs_root: true,
             unequal: "its own default seccomp filter; conmon, which waits for the container, is in a cgroup of its own",
             kernel: None,
-            is_oci: false,
+            groups: &[Group::Adapter],
             allowance: Allowance::default(),
+            flag: None,
         }
     }
 
@@ -121,7 +122,7 @@ impl Runtime for Podman {
         line.extend(order.env().map(|assignment| format!("--env={assignment}").into()));
         line.push(image::name(order.site).into());
         line.extend(order.agent());
-        Line { words: line, files: Vec::new() }
+        Line { words: line, ..Line::default() }
     }
 
     fn marker(&self, order: &Order) -> Marker {

@@ -11,18 +11,15 @@ use workloads::protocol::{Event, Parser};
 use super::instance::Running;
 use crate::backend::{Instance, Job, JobLimits};
 
-/// How long a first start may take. The slowest takes a second with a cold cache.
-const READY: Duration = Duration::from_secs(15);
-
 /// How long its end may take.
 const GONE: Duration = Duration::from_secs(10);
 
-/// Starts one instance, waits for READY and stops it.
-pub fn prove(launch: impl FnOnce(&Job) -> Result<Running>) -> Result<()> {
+/// Starts one instance, waits for READY, at most for its runtime's `patience`, and stops it.
+pub fn prove(patience: Duration, launch: impl FnOnce(&Job) -> Result<Running>) -> Result<()> {
     let (memory_bytes, limits) = (32 << 20, JobLimits::USUAL);
     let job = Job { args: &["noop"], env: &[], memory_bytes, limits, accounted: false, deadline: None };
     let mut instance = launch(&job)?;
-    if !is_ready(&instance)? {
+    if !is_ready(&instance, patience)? {
         let ended = instance.stop(GONE)?;
         let how = ended.failure.unwrap_or_else(|| "it ended with exit status 0".to_owned());
         bail!("its first start did not get to READY: {how}");
@@ -34,13 +31,13 @@ pub fn prove(launch: impl FnOnce(&Job) -> Result<Running>) -> Result<()> {
 }
 
 /// Whether the first thing it says is READY; not, if it closes its output. Dropping it kills what hangs.
-fn is_ready(instance: &Running) -> Result<bool> {
-    let end = Instant::now() + READY;
+fn is_ready(instance: &Running, patience: Duration) -> Result<bool> {
+    let end = Instant::now() + patience;
     let mut parser = Parser::new();
     loop {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            bail!("its first start hangs: no READY within {} s", READY.as_secs());
+            bail!("its first start hangs: no READY within {} s", patience.as_secs());
         }
         let mut fds = [PollFd::new(instance.stdout(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {

@@ -7,10 +7,12 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 
-use super::super::{Details, Job};
+use super::super::{Details, Group, Job};
+use super::vm::Machine;
 
 /// What is known of a runtime before anybody looks for it.
 #[derive(Clone, Debug)]
@@ -35,10 +37,12 @@ pub struct Facts {
     pub unequal: &'static str,
     /// The kernel that serves the agent, if not the host's.
     pub kernel: Option<&'static str>,
-    /// Whether it takes a bundle.
-    pub is_oci: bool,
+    /// The kinds that it is of.
+    pub groups: &'static [Group],
     /// Memory and processes that it needs in the instance's cgroup beside what the job may use.
     pub allowance: Allowance,
+    /// What marks every sample, if anything does.
+    pub flag: Option<&'static str>,
 }
 
 /// What a runtime's own part of an instance needs within the instance's limits.
@@ -55,6 +59,8 @@ pub struct Allowance {
 pub enum CgroupOf {
     /// We do, with the limits of the job, and start the tool inside: it has no limits of its own to set.
     Bench,
+    /// The same, but only where memory is accounted for: it starts machines, whose size is their limit.
+    BenchIfAccounted,
     /// The runtime does, as it is told.
     Runtime,
 }
@@ -113,6 +119,8 @@ pub struct Line {
     pub words: Vec<OsString>,
     /// Open files that the program inherits.
     pub files: Vec<Arc<OwnedFd>>,
+    /// `NAME=value`, in addition to the environment of this process.
+    pub env: Vec<OsString>,
 }
 
 /// How its processes are told from all others.
@@ -163,6 +171,16 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     /// What a start leaves behind outside of the site's folder.
     fn traces(&self, _order: &Order) -> Vec<PathBuf> {
         Vec::new()
+    }
+
+    /// What is to be known of an instance that is a virtual machine.
+    fn machine(&self, _order: &Order) -> Option<Machine> {
+        None
+    }
+
+    /// How long its first start may take. The slowest container takes a second with a cold cache.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(15)
     }
 
     /// How the processes of an instance are told.

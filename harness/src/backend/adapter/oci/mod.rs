@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime};
 use super::tool::words;
-use crate::backend::Details;
+use crate::backend::{Details, Group};
 use crate::host::cgroup_generation;
 
 /// Where the runtimes keep what they know of their containers: in our folder, not in the host's /run.
@@ -105,8 +105,9 @@ impl Runtime for Oci {
             needs_root: true,
             unequal,
             kernel: (self.kind == Kind::Gvisor).then_some("gVisor's sentry, on the host's"),
-            is_oci: true,
+            groups: &[Group::Adapter, Group::Oci],
             allowance,
+            flag: None,
         }
     }
 
@@ -137,7 +138,7 @@ impl Runtime for Oci {
     fn command(&self, order: &Order) -> Line {
         let mut line = self.global(order);
         line.extend(["run".into(), "--bundle".into(), order.dir().into(), order.name.into()]);
-        Line { words: line, files: Vec::new() }
+        Line { words: line, ..Line::default() }
     }
 
     fn removal(&self, order: &Order) -> Vec<Vec<OsString>> {
