@@ -2,6 +2,7 @@
 
 mod daemon;
 mod fakes;
+mod vm;
 
 use std::fs;
 use std::path::{Path, PathBuf};
