@@ -13,8 +13,9 @@
 //! Everything else is as ever, over the second serial port. A port write is one exit from the guest; a line
 //! on a serial port is dozens of them and an interrupt, which would be counted as startup.
 //!
-//! Monitors that others have written know no such ports, and some have one serial port only. With `BENCH_CONSOLE=1`
-//! in the place of the port everything, READY too, goes over the console, which the kernel has opened for init.
+//! Monitors that others have written know no such ports, and some have one serial port only. With `BENCH_CONSOLE`
+//! in the place of the port everything, READY too, goes over the console, which the kernel has opened for init. Its value
+//! is how the machine ends: `restart`, or `power-off` where a restart would start it again.
 //!
 //! Invariant: unless this is process 1 *and* one of the variables is there, nothing here does anything: the restart
 //! at the end would be the host's.
@@ -31,6 +32,7 @@ use crate::{
 
 const WITH_DOORBELL: &[u8] = b"BENCH_DOORBELL";
 const ON_CONSOLE: &[u8] = b"BENCH_CONSOLE";
+const POWER_OFF: &[u8] = b"power-off";
 /// The kernel's name for the second serial port (0x2f8, IRQ 3); the first is its console.
 const LINE: &CStr = c"/dev/ttyS1";
 
@@ -40,6 +42,8 @@ const READY: u8 = 2;
 
 /// Whether the agent is `/init` of a guest, so that its end is the machine's.
 static IS_INIT: AtomicBool = AtomicBool::new(false);
+/// Whether that is by switching it off.
+static ENDS_OFF: AtomicBool = AtomicBool::new(false);
 /// The doorbell's first port; 0 if there is none.
 static DOORBELL: AtomicU16 = AtomicU16::new(0);
 
@@ -64,7 +68,10 @@ pub fn begin(stack: &InitialStack) -> Result<(), ()> {
                 Err(events::error(STDERR, format_args!("/init: BENCH_DOORBELL wants a port, 1 to 65534")))
             }
         },
-        None => tty::make_transparent(STDIN).and_then(|()| events::ready(STDOUT)).map_err(failed),
+        None => {
+            ENDS_OFF.store(stack.variable(ON_CONSOLE) == Some(POWER_OFF), Ordering::Relaxed);
+            tty::make_transparent(STDIN).and_then(|()| events::ready(STDOUT)).map_err(failed)
+        }
     };
     // That the console cannot be written to either can be said nowhere.
     begun.map_err(drop)
@@ -96,7 +103,7 @@ pub fn end(status: i32) -> ! {
         {
             doorbell.write_second(status as u8);
         }
-        sys::restart_machine();
+        sys::end_machine(ENDS_OFF.load(Ordering::Relaxed));
     }
     sys::exit(status)
 }
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_process_that_is_not_the_first_is_not_init_whatever_its_environment() {
-        for variable in [c"BENCH_DOORBELL=1712", c"BENCH_CONSOLE=1"] {
+        for variable in [c"BENCH_DOORBELL=1712", c"BENCH_CONSOLE=restart"] {
             let words = vec![0, 0, variable.as_ptr() as usize, 0, 0, 0].leak();
             // SAFETY: laid out as the kernel does: no arguments, one variable, no auxiliary vector.
             assert!(!is_init(&unsafe { InitialStack::new(words.as_ptr()) }));

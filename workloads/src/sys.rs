@@ -128,16 +128,18 @@ pub fn exit(status: i32) -> ! {
     }
 }
 
-/// Restarts the machine at once, without writing anything back; returns if that is not permitted.
+/// Restarts the machine at once, or switches it off, without writing anything back; returns if that is not permitted.
 ///
 /// Only for `/init` of a guest.
-pub fn restart_machine() {
+pub fn end_machine(off: bool) {
     /// `include/uapi/linux/reboot.h`
     const MAGIC1: usize = 0xfee1_dead;
     const MAGIC2: usize = 672_274_793;
     const CMD_RESTART: usize = 0x0123_4567;
+    const CMD_POWER_OFF: usize = 0x4321_fedc;
+    let command = if off { CMD_POWER_OFF } else { CMD_RESTART };
     // SAFETY: nothing of this program goes on after it.
-    let _ = unsafe { call("reboot", number::REBOOT, [MAGIC1, MAGIC2, CMD_RESTART, 0, 0, 0]) };
+    let _ = unsafe { call("reboot", number::REBOOT, [MAGIC1, MAGIC2, command, 0, 0, 0]) };
 }
 
 /// The process id: the cheapest call there is, and never cached here.

@@ -13,6 +13,8 @@ use std::time::Duration;
 use anyhow::Result;
 use container::cgroup::Cgroup;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use results::Metric;
 
 use super::super::footprint::Split;
@@ -20,7 +22,7 @@ use super::super::native::{charged, cpu_time};
 use super::super::{Ended, Instance};
 use super::processes::Kin;
 use super::tool::{IMPATIENT, call, excerpt};
-use super::vm::{END_OF_INPUT, Machine};
+use super::vm::{END_OF_INPUT, Ending, Machine};
 
 /// What is to be removed with an instance.
 #[derive(Debug, Default)]
@@ -225,9 +227,15 @@ impl Instance for Running {
     }
 
     fn stop(&mut self, deadline: Duration) -> Result<Ended> {
-        if let (Some(mut stdin), Some(_)) = (self.tool.stdin.take(), &self.machine) {
-            // A console does not end with the pipe. One that has gone already shows in how the tool ended.
-            let _ = stdin.write_all(&END_OF_INPUT);
+        // What has gone already shows in how the tool ended.
+        match (self.tool.stdin.take(), self.machine.as_ref().map(|machine| machine.ending)) {
+            // A console does not end with the pipe.
+            (Some(mut stdin), Some(Ending::Input)) => drop(stdin.write_all(&END_OF_INPUT)),
+            // Not reaped yet, so the number is still the tool's.
+            (_, Some(Ending::Signal)) if self.kin.tool.is_some() => {
+                let _ = kill(Pid::from_raw(self.tool.pid()), Signal::SIGTERM);
+            }
+            _ => {}
         }
         let ended = self.reap(deadline)?;
         if let Some(cgroup) = self.cgroup.take() {

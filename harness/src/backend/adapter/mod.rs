@@ -89,6 +89,7 @@ pub fn all(options: &Options) -> Vec<Adapter> {
         runtimes.push(Box::new(qemu));
     }
     runtimes.push(Box::new(vm::Firecracker::new(kernel.clone())));
+    runtimes.push(Box::new(vm::CloudHypervisor::new(kernel.clone())));
     for own in &options.runtimes {
         runtimes.push(Box::new(own.clone()));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{Boot, Machine, PATIENCE, UNEQUAL, memory_mib};
+use super::{BY_RESTART, Boot, Ending, Log, Machine, PATIENCE, UNEQUAL, memory_mib};
 use crate::backend::adapter::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use crate::backend::adapter::tool::words;
 use crate::backend::{Details, Group, guest};
@@ -37,7 +37,7 @@ impl Firecracker {
             "boot-source": {
                 "kernel_image_path": self.boot.kernel(),
                 "initrd_path": self.boot.initramfs(),
-                "boot_args": self.boot.line(order, "reboot=k pci=off"),
+                "boot_args": self.boot.line(order, "reboot=k pci=off", BY_RESTART),
             },
             "drives": [],
             "machine-config": { "vcpu_count": 1, "mem_size_mib": memory_mib(order) },
@@ -95,7 +95,8 @@ impl Runtime for Firecracker {
     }
 
     fn machine(&self, order: &Order) -> Option<Machine> {
-        Some(Machine { ram_bytes: memory_mib(order) << 20, log: order.dir().join(LOG), moments })
+        let log = Log { path: order.dir().join(LOG), moments };
+        Some(Machine { ram_bytes: memory_mib(order) << 20, ending: Ending::Input, log: Some(log) })
     }
 
     fn patience(&self) -> Duration {

@@ -1,6 +1,7 @@
-//! Virtual machine monitors of others: QEMU, Firecracker. Each boots what `microvm-linux` boots: the same kernel, initramfs, memory
+//! Virtual machine monitors of others: QEMU, Firecracker, Cloud Hypervisor. Each boots what `microvm-linux` boots: the same kernel, initramfs, memory
 //! and number of vCPUs. The agent says READY over the guest's console, which is the monitor's standard output.
 
+mod cloud_hypervisor;
 mod firecracker;
 mod qemu;
 
@@ -13,6 +14,7 @@ use nix::time::{ClockId, clock_gettime};
 use super::runtime::{Order, Site};
 use crate::backend::guest::{self, Guest};
 
+pub use cloud_hypervisor::CloudHypervisor;
 pub use firecracker::Firecracker;
 pub use qemu::{Accelerator, Qemu};
 
@@ -32,18 +34,38 @@ const UNEQUAL: &str = "READY and events come over a serial port, one byte at a t
 pub struct Machine {
     /// Guest memory in bytes.
     pub ram_bytes: u64,
-    /// Where its monitor tells of its start.
-    pub log: PathBuf,
-    /// Reads that: names of stretches and when they ended, in nanoseconds since 1970.
+    /// How it is asked to end.
+    pub ending: Ending,
+    /// Where its monitor tells of its start, if it does.
+    pub log: Option<Log>,
+}
+
+/// How a machine is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The end of the agent's input, upon which it ends the machine, as in `microvm-linux`.
+    Input,
+    /// SIGTERM to the monitor: it takes no input but from a terminal.
+    Signal,
+}
+
+/// What a monitor tells of its start.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The file.
+    pub path: PathBuf,
+    /// Reads it: names of stretches and when they ended, in nanoseconds since 1970.
     pub moments: fn(&str) -> Vec<(String, u64)>,
 }
 
 impl Machine {
     /// What its monitor has told so far, in nanoseconds of CLOCK_MONOTONIC.
     pub fn phases(&self) -> Vec<(String, u64)> {
-        let Some(since_1970) = monotonic_behind_real() else { return Vec::new() };
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let moments = (self.moments)(&text).into_iter();
+        let Some((log, since_1970)) = self.log.as_ref().zip(monotonic_behind_real()) else {
+            return Vec::new();
+        };
+        let text = std::fs::read_to_string(&log.path).unwrap_or_default();
+        let moments = (log.moments)(&text).into_iter();
         moments.map(|(name, real_ns)| (name, real_ns.saturating_sub(since_1970))).collect()
     }
 }
@@ -87,15 +109,17 @@ impl Boot {
     }
 
     /// The kernel's command line: what `microvm-linux` gives it, with one serial port in the place of two and a doorbell.
-    /// `machine`: words that depend on the monitor's hardware.
-    fn line(&self, order: &Order, machine: &str) -> String {
+    /// `machine`: words that depend on the monitor's hardware. `end`: how the agent ends the machine.
+    fn line(&self, order: &Order, machine: &str, end: &str) -> String {
         let mut line = format!("console=ttyS0 quiet loglevel=0 panic=-1 {machine} 8250.nr_uarts=1");
         let env = guest::assignments(order.job);
         if !env.is_empty() {
             line.push(' ');
             line.push_str(&env);
         }
-        line.push_str(" BENCH_CONSOLE=1 --");
+        line.push_str(" BENCH_CONSOLE=");
+        line.push_str(end);
+        line.push_str(" --");
         for arg in order.job.args {
             line.push(' ');
             line.push_str(arg);
@@ -103,6 +127,10 @@ impl Boot {
         line
     }
 }
+
+/// How the agent ends a machine (`workloads/src/init.rs`): where a monitor takes a restart for an end, and where not.
+const BY_RESTART: &str = "restart";
+const BY_POWER_OFF: &str = "power-off";
 
 /// MiB of guest memory: what every monitor counts in.
 fn memory_mib(order: &Order) -> u64 {
@@ -126,9 +154,9 @@ mod tests {
         };
         let site = Site { dir: "/s".into(), rootfs: "/s/rootfs".into(), token: "t".into() };
         let order = Order { tool: Path::new("vmm"), site: &site, job: &job, name: "n" };
-        let line = Boot::default().line(&order, "reboot=k pci=off");
+        let line = Boot::default().line(&order, "reboot=k pci=off", BY_RESTART);
         assert!(line.contains("reboot=k pci=off"), "{line}");
-        assert!(line.ends_with(" A=1 BENCH_CONSOLE=1 -- getpid --batches 3"), "{line}");
+        assert!(line.ends_with(" A=1 BENCH_CONSOLE=restart -- getpid --batches 3"), "{line}");
         assert_eq!(memory_mib(&order), 128);
     }
 
@@ -140,7 +168,7 @@ mod tests {
         let before = container::now_ns();
         std::fs::write(&log, real.to_string()).unwrap();
         let moments = |text: &str| vec![("now".to_owned(), text.parse().unwrap())];
-        let machine = Machine { ram_bytes: 0, log, moments };
+        let machine = Machine { ram_bytes: 0, ending: Ending::Input, log: Some(Log { path: log, moments }) };
         let (name, at) = machine.phases().remove(0);
         // A clock of the day may be set in between, but not by much.
         assert!(name == "now" && at.abs_diff(before) < 1_000_000_000, "{at} {before}");

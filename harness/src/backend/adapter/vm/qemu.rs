@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{Boot, Machine, PATIENCE, UNEQUAL, memory_mib};
+use super::{BY_RESTART, Boot, Ending, Log, Machine, PATIENCE, UNEQUAL, memory_mib};
 use crate::backend::adapter::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use crate::backend::adapter::tool::words;
 use crate::backend::{Details, Group, guest};
@@ -121,7 +121,7 @@ impl Runtime for Qemu {
         line.extend(words(&["-smp", "1", "-m", &format!("{}M", memory_mib(order))]));
         line.extend(["-kernel".into(), self.boot.kernel().into()]);
         line.extend(["-initrd".into(), self.boot.initramfs().into()]);
-        line.extend(words(&["-append", &self.boot.line(order, quirks)]));
+        line.extend(words(&["-append", &self.boot.line(order, quirks, BY_RESTART)]));
         line.extend(words(&["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]));
         line.extend(words(&["-trace", EVENT, "-msg", "timestamp=on", "-D"]));
         line.push(order.dir().join(LOG).into());
@@ -129,7 +129,8 @@ impl Runtime for Qemu {
     }
 
     fn machine(&self, order: &Order) -> Option<Machine> {
-        Some(Machine { ram_bytes: memory_mib(order) << 20, log: order.dir().join(LOG), moments })
+        let log = Log { path: order.dir().join(LOG), moments };
+        Some(Machine { ram_bytes: memory_mib(order) << 20, ending: Ending::Input, log: Some(log) })
     }
 
     fn patience(&self) -> Duration {
