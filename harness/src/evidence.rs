@@ -5,18 +5,22 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use results::evidence::{EQUAL_TERMS, TERMS};
 use results::{Evidence, Journal};
 use workloads::Group as Kind;
 use workloads::protocol::Event;
 
-use crate::backend::{Backend, Group, Job, JobLimits};
+use crate::backend::{Backend, Group, Instance, Job, JobLimits};
 use crate::execute::Contestant;
 use crate::experiment::{LAST_WORDS, MIB, Rig, explain};
-use crate::output::note;
+use crate::output::{chain, note};
 use crate::terms;
 use crate::trial::{Follower, TrialError, unexpected};
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// The workload that says READY and waits for the end of its input.
+const IDLE: &str = "noop";
 
 /// Asks every contestant. One that does not answer says so and stays in the run: its trials will tell.
 pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) -> Result<()> {
@@ -25,14 +29,15 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
             let backend = contestant.backend.name();
             match ask(rig, contestant.backend.as_mut(), workload.name) {
                 Ok(mut facts) => {
+                    facts.extend(limits(rig, contestant.backend.as_mut()));
                     let is = |group| contestant.backend.groups().contains(&group);
                     // Inside of a machine there is another kernel, and nothing of it is the host's to give.
                     if !is(Group::Builtin) && !is(Group::Vm) {
-                        let terms = terms::compared(&facts);
-                        if terms != terms::EQUAL {
+                        let terms = terms::compared(&facts, &job(&[]), contestant.backend.allowance());
+                        if !terms.starts_with(EQUAL_TERMS) {
                             note(&format!("{backend}: {terms}"));
                         }
-                        facts.push(("terms".to_owned(), terms));
+                        facts.push((TERMS.to_owned(), terms));
                     }
                     for (key, value) in facts {
                         journal.evidence(&Evidence { backend: backend.to_owned(), key, value })?;
@@ -48,13 +53,7 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
 
 fn ask(rig: &Rig, backend: &mut dyn Backend, workload: &str) -> Result<Vec<(String, String)>, TrialError> {
     const WANTED: &str = "facts";
-    let (args, deadline) = (&[workload], Some(LIMIT));
-    let (memory_bytes, limits) = (32 * MIB, JobLimits::USUAL);
-    let job = Job { args, env: &[], memory_bytes, limits, accounted: true, deadline };
-    let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
-    let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
-    let ready = follower.ready(&*instance);
-    explain(ready, &mut *instance)?;
+    let (mut instance, mut follower) = started(rig, backend, workload)?;
     let mut facts = Vec::new();
     loop {
         let next = match follower.next(&*instance, WANTED)? {
@@ -69,4 +68,42 @@ fn ask(rig: &Rig, backend: &mut dyn Backend, workload: &str) -> Result<Vec<(Stri
     }
     instance.stop(LIMIT).map_err(TrialError::Backend)?;
     Ok(facts)
+}
+
+/// The limits of an instance, read while it idles: an agent that tells its facts may be gone before they are. Best effort: without
+/// them its trials can do.
+fn limits(rig: &Rig, backend: &mut dyn Backend) -> Vec<(String, String)> {
+    let whose = backend.limited_by();
+    match started(rig, backend, IDLE) {
+        Ok((mut instance, _)) => {
+            let limits = terms::limits(instance.cgroup(), whose);
+            if let Err(error) = instance.stop(LIMIT) {
+                note(&format!("{}: {}", backend.name(), chain(&error)));
+            }
+            limits
+        }
+        Err(error) => {
+            note(&format!("{}: its limits cannot be read: {error}", backend.name()));
+            Vec::new()
+        }
+    }
+}
+
+/// An instance after READY, where and under what limits trials run, too.
+fn started<'r>(
+    rig: &Rig<'r>,
+    backend: &mut dyn Backend,
+    workload: &str,
+) -> Result<(Box<dyn Instance>, Follower<'r>), TrialError> {
+    rig.pin.enter().map_err(TrialError::Backend)?;
+    let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
+    let mut instance = backend.start(&job(&[workload])).map_err(TrialError::Backend)?;
+    let ready = follower.ready(&*instance);
+    explain(ready, &mut *instance)?;
+    Ok((instance, follower))
+}
+
+fn job<'a>(args: &'a [&'a str]) -> Job<'a> {
+    let (memory_bytes, limits) = (32 * MIB, JobLimits::USUAL);
+    Job { args, env: &[], memory_bytes, limits, accounted: true, deadline: Some(LIMIT) }
 }

@@ -8,6 +8,7 @@ mod analysis;
 mod axis;
 mod canvas;
 mod charts;
+mod family;
 pub mod format;
 pub mod history;
 mod nsdi;

@@ -4,8 +4,12 @@
 //! twin through attribute selectors, so one drawing serves both; a picture of its own is drawn in either. Invariant: no
 //! two roles share a light colour, else the style sheet could not tell them apart.
 
+use std::collections::HashSet;
+
 use plotters::style::RGBColor;
 use results::ladder::is_rung;
+
+use crate::family::Family;
 
 /// What a mark on a chart stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +76,46 @@ pub enum Shape {
     Bar,
 }
 
-/// Five shapes against six colours: thirty backends before a pair repeats.
 const SHAPES: [Shape; 5] = [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond, Shape::Wedge];
 
 /// The shape of the backend in this seat.
 pub fn shape(seat: usize) -> Shape {
-    if seat == RUNG { Shape::Bar } else { SHAPES[seat % SHAPES.len()] }
+    match seat {
+        RUNG => Shape::Bar,
+        FIRST_OF_OTHERS..RUNG => SHAPES[place(seat).1 % SHAPES.len()],
+        _ => SHAPES[seat % SHAPES.len()],
+    }
 }
 
-/// Whose seat, hence colour and shape, is always the same, so that charts of two runs can be laid side by side.
-const RESERVED: [&str; 4] = ["process", "container", "microvm", "microvm-linux"];
+/// Whose seat, hence colour and shape, is always the same, so that charts of two runs can be laid side by side. Ours come first
+/// and have colours of their own.
+const RESERVED: [&str; 6] =
+    ["process", "container", "microvm", "microvm-linux", "chroot", "container-noseccomp"];
+
+/// Two tones of each family's hue, which its members take in turns: five shapes and two tones are ten marks.
+const FAMILIES: [[Pair; 2]; Family::ALL.len()] = [
+    [pair((0x7a, 0x52, 0x30), (0xd6, 0xa6, 0x7c)), pair((0xa9, 0x7b, 0x50), (0xa8, 0x7f, 0x5c))],
+    [pair((0x8a, 0x3f, 0xa0), (0xcc, 0x8c, 0xe0)), pair((0xaf, 0x74, 0xc0), (0xa5, 0x6b, 0xb8))],
+    [pair((0x4b, 0x5f, 0xa8), (0x98, 0xa8, 0xee)), pair((0x7d, 0x8c, 0xc9), (0x73, 0x84, 0xcc))],
+    [pair((0x3f, 0x7d, 0x2c), (0x8c, 0xc6, 0x7a)), pair((0x6f, 0x96, 0x50), (0x5f, 0x9a, 0x50))],
+    [pair((0x3d, 0x7f, 0x8a), (0x7f, 0xc4, 0xcf)), pair((0x5f, 0x94, 0x9d), (0x5a, 0x9a, 0xa5))],
+];
+
+/// Seats of others' runtimes begin here; each family has so many, and the last one all that are left.
+const FIRST_OF_OTHERS: usize = 10;
+const SEATS_OF_FAMILY: usize = 10;
+
+/// The family that a seat of others' is in, and its place there.
+fn place(seat: usize) -> (usize, usize) {
+    let count = seat.saturating_sub(FIRST_OF_OTHERS);
+    let family = (count / SEATS_OF_FAMILY).min(FAMILIES.len() - 1);
+    (family, count - family * SEATS_OF_FAMILY)
+}
+
+/// The family of the backend in this seat, if it is one of others'.
+pub fn family(seat: usize) -> Option<Family> {
+    (FIRST_OF_OTHERS..RUNG).contains(&seat).then(|| Family::ALL[place(seat).0])
+}
 
 /// Seats from here on are of data that others published: grey, for it was not measured here, and told apart by shape.
 pub const PUBLISHED: usize = 1000;
@@ -89,17 +123,25 @@ pub const PUBLISHED: usize = 1000;
 /// The seat of everything that is nothing but a rung of the ladder: grey, and its name tells which.
 pub const RUNG: usize = PUBLISHED - 1;
 
-/// Gives each backend a seat of its own: those of [`RESERVED`] theirs, the others the next free ones in their order. Rungs of
-/// the ladder share one.
+/// Gives each backend a seat of its own: those of [`RESERVED`] and known runtimes of others theirs, names that are not known the
+/// next free ones of the last family in their order. Rungs of the ladder share one.
 pub fn seats<'n>(names: impl Iterator<Item = &'n str>) -> Vec<usize> {
-    let mut next = RESERVED.len();
-    let mut taken = [false; RESERVED.len()];
-    let seat = |name: &str| match RESERVED.iter().position(|reserved| *reserved == name) {
-        Some(seat) if !std::mem::replace(&mut taken[seat], true) => seat,
-        _ if is_rung(name) => RUNG,
-        _ => {
-            next += 1;
-            next - 1
+    let seat_of = |family: Family, place: usize| {
+        let number = Family::ALL.iter().position(|of| *of == family).unwrap_or(Family::ALL.len() - 1);
+        FIRST_OF_OTHERS + number * SEATS_OF_FAMILY + place
+    };
+    let mut taken = HashSet::new();
+    let mut next = 0;
+    let seat = |name: &str| {
+        let own = RESERVED.iter().position(|reserved| *reserved == name);
+        let known = own.or_else(|| Family::of(name).map(|(family, place)| seat_of(family, place)));
+        match known {
+            Some(seat) if taken.insert(seat) => seat,
+            _ if is_rung(name) => RUNG,
+            _ => {
+                next += 1;
+                (seat_of(Family::Own, next - 1)).min(RUNG - 1)
+            }
         }
     };
     names.map(seat).collect()
@@ -113,6 +155,10 @@ impl Ink {
             Ink::Grid => GRID,
             Ink::Paper => PAPER,
             Ink::Backend(seat) if seat >= RUNG => MUTED,
+            Ink::Backend(seat @ FIRST_OF_OTHERS..) => {
+                let (family, place) = place(seat);
+                FAMILIES[family][place % 2]
+            }
             Ink::Backend(seat) => BACKENDS[seat % BACKENDS.len()],
         }
     }
@@ -132,10 +178,15 @@ fn hex(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
+/// Every colour that a picture may hold.
+fn pairs() -> impl Iterator<Item = Pair> {
+    let others = FAMILIES.iter().flatten().copied();
+    [STRONG, MUTED, GRID, PAPER].into_iter().chain(BACKENDS.iter().copied()).chain(others)
+}
+
 /// The rules that recolour inline charts on a dark page; to be put inside a media query.
 pub fn style_sheet() -> String {
-    let pairs = [STRONG, MUTED, GRID, PAPER].into_iter().chain(BACKENDS.iter().copied());
-    let rules = pairs.map(|(light, dark)| {
+    let rules = pairs().map(|(light, dark)| {
         let (light, dark) = (hex(light), hex(dark));
         format!(".chart [fill=\"{light}\"]{{fill:{dark}}}.chart [stroke=\"{light}\"]{{stroke:{dark}}}\n")
     });
@@ -146,11 +197,13 @@ pub fn style_sheet() -> String {
 mod tests {
     use super::*;
 
+    /// Process, container and the two microVMs.
+    const OURS: usize = 4;
+
     #[test]
     fn no_two_roles_share_a_light_colour() {
-        let pairs = [STRONG, MUTED, GRID, PAPER].into_iter().chain(BACKENDS.iter().copied());
-        let lights: std::collections::BTreeSet<_> = pairs.map(|(light, _)| hex(light)).collect();
-        assert_eq!(lights.len(), 4 + BACKENDS.len());
+        let lights: HashSet<_> = pairs().map(|(light, _)| hex(light)).collect();
+        assert_eq!(lights.len(), pairs().count());
     }
 
     /// WCAG 2.2, relative luminance and contrast ratio.
@@ -174,8 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn the_marks_of_our_own_backends_contrast_with_the_page_as_graphics_must() {
-        for mark in &BACKENDS[..RESERVED.len()] {
+    fn the_marks_of_backends_contrast_with_the_page_as_graphics_must() {
+        for mark in BACKENDS[..OURS].iter().chain(FAMILIES.iter().flatten()) {
             assert!(contrast(mark.0, PAPER.0) >= 3.0 && contrast(mark.1, PAPER.1) >= 3.0);
         }
     }
@@ -183,10 +236,31 @@ mod tests {
     #[test]
     fn our_own_backends_keep_their_seats_whatever_is_left_out() {
         let seated = |names: &[&str]| seats(names.iter().copied());
-        assert_eq!(seated(&RESERVED), [0, 1, 2, 3]);
-        assert_eq!(seated(&["microvm-linux", "runc", "process", "crun"]), [3, 4, 0, 5]);
-        assert_eq!(seated(&["process", "process"]), [0, 4], "a damaged file's twins are told apart");
-        assert_eq!(seated(&["chroot", "rung-pid", "rung-net", "runc"]), [4, RUNG, RUNG, 5]);
+        assert_eq!(seated(&RESERVED), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(seated(&["microvm-linux", "runc", "process", "crun"]), [3, 13, 0, 14]);
+        assert_eq!(seated(&["process", "process"]), [0, 50], "a damaged file's twins are told apart");
+        assert_eq!(seated(&["chroot", "rung-pid", "rung-net", "mine"]), [4, RUNG, RUNG, 50]);
+    }
+
+    #[test]
+    fn runtimes_of_others_are_told_apart_by_tone_or_shape_and_share_the_hue_of_their_family() {
+        let known = Family::ALL.iter().flat_map(|family| family.members()).copied();
+        let seats = seats(RESERVED.into_iter().chain(known).chain(["mine", "yours"]));
+        let look = |seat: &usize| (hex(Ink::Backend(*seat).color(Theme::Light)), shape(*seat) as u8);
+        let looks: HashSet<_> = seats.iter().map(look).collect();
+        assert_eq!(looks.len(), seats.len());
+        let families: Vec<_> = seats.iter().map(|seat| family(*seat)).collect();
+        assert_eq!(families[..RESERVED.len()], [None; RESERVED.len()]);
+        assert_eq!(families[RESERVED.len()], Some(Family::Namespaces));
+        assert_eq!(families.last(), Some(&Some(Family::Own)));
+    }
+
+    #[test]
+    fn a_thousand_names_do_not_leave_their_seats() {
+        let names: Vec<String> = (0..2000).map(|number| format!("n{number}")).collect();
+        assert!(
+            seats(names.iter().map(String::as_str)).iter().all(|seat| family(*seat) == Some(Family::Own))
+        );
     }
 
     /// What the colour-blind see: Machado, Oliveira and Fernandes (2009), table 1, severity 1.0, on linear light.
@@ -235,7 +309,7 @@ mod tests {
                         .map(|row| row.iter().zip(light).map(|(a, b)| a * b).sum::<f64>().clamp(0.0, 1.0)),
                 )
             };
-            for (place, a) in BACKENDS[..RESERVED.len()].iter().enumerate() {
+            for (place, a) in BACKENDS[..OURS].iter().enumerate() {
                 for b in &BACKENDS[..place] {
                     for (a, b) in [(a.0, b.0), (a.1, b.1)] {
                         let apart =

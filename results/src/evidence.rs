@@ -31,6 +31,37 @@ pub const STDOUT_SHA256: &str = "stdout-sha256";
 /// The first trial that ended otherwise, and how.
 pub const OUTPUT_DIFFERS: &str = "output-differs";
 
+/// Whether a runtime of others gives the terms of `container`; begins with [`EQUAL_TERMS`] or names what differs.
+pub const TERMS: &str = "terms";
+/// What [`TERMS`] begins with where there is nothing to name.
+pub const EQUAL_TERMS: &str = "as in container";
+/// Whose the memory of an instance is, where several processes have a part in it: `USS: NAME SIZE, …`.
+pub const MEMORY_OWNERS: &str = "memory-owners";
+
+/// CPUs that the agent may run on, as it counts them.
+pub const CPUS: &str = "cpus";
+/// The user id of the agent, as it sees itself.
+pub const UID: &str = "uid";
+/// Its effective capabilities, as /proc writes them.
+pub const CAPABILITIES: &str = "capabilities";
+/// Its seccomp mode, as prctl(2) tells it: 0 none, 2 a filter.
+pub const SECCOMP: &str = "seccomp-mode";
+/// The network interfaces that it sees.
+pub const NETWORK: &str = "network-interfaces";
+/// Whether the root directory that it sees can be written to.
+pub const ROOT_ACCESS: &str = "root-access";
+/// CPU time per time that the instance's cgroup allows, as the host reads it there.
+pub const CPU_LIMIT: &str = "cpu-limit";
+/// Bytes of memory that it allows.
+pub const MEMORY_LIMIT: &str = "memory-limit";
+/// Processes and threads that it allows.
+pub const PIDS_LIMIT: &str = "pids-limit";
+/// Whose these limits are.
+pub const LIMITED_BY: &str = "limited-by";
+
+/// What stands in place of a limit where there is none.
+pub const NO_LIMIT: &str = "none";
+
 /// Whether a key belongs to the experiment `isolation`, rather than to what an instance sees of its place.
 pub fn is_of_limits(key: &str) -> bool {
     key.starts_with("limit ")

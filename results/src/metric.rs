@@ -21,6 +21,10 @@ pub enum Metric {
     TeardownTime,
     /// CPU time (user + system) of the instance over its life, as reaped.
     CpuTime,
+    /// CPU time that daemons which serve all instances of a backend spent on the life of one.
+    DaemonCpuTime,
+    /// Proportional set size of such daemons while one instance idles.
+    DaemonMemory,
     /// What the instance's cgroup is charged.
     MemoryCurrent,
     /// Proportional set size of the instance's host processes.
@@ -61,6 +65,8 @@ const FIXED: &[(&str, Metric)] = &[
     ("startup_time", Metric::StartupTime),
     ("teardown_time", Metric::TeardownTime),
     ("cpu_time", Metric::CpuTime),
+    ("daemon_cpu_time", Metric::DaemonCpuTime),
+    ("daemon_memory", Metric::DaemonMemory),
     ("memory_current", Metric::MemoryCurrent),
     ("pss", Metric::Pss),
     ("uss", Metric::Uss),
@@ -90,6 +96,7 @@ impl Metric {
             | Metric::Phase(_)
             | Metric::TeardownTime
             | Metric::CpuTime
+            | Metric::DaemonCpuTime
             | Metric::TimePerOp
             | Metric::StopAllTime
             | Metric::WallTime => Unit::Nanoseconds,
@@ -98,6 +105,7 @@ impl Metric {
             | Metric::Uss
             | Metric::GuestRam
             | Metric::VmmOverhead
+            | Metric::DaemonMemory
             | Metric::MarginalMemory
             | Metric::MemoryInUse
             | Metric::PeakMemory => Unit::Bytes,
@@ -109,14 +117,16 @@ impl Metric {
     }
 
     /// Whether it explains another measurement more than it is one: phases are parts of the startup time, the count of
-    /// unknown calls is a fact about the guest, not a cost, memory in use is what the marginal memory is the slope of, and how
-    /// far a limit let a hog go has no better direction.
+    /// unknown calls is a fact about the guest, not a cost, memory in use is what the marginal memory is the slope of, how
+    /// far a limit let a hog go has no better direction, and a daemon works for others, too.
     pub fn is_part(&self) -> bool {
         matches!(
             self,
             Metric::Phase(_)
                 | Metric::UnknownSyscalls
                 | Metric::MemoryInUse
+                | Metric::DaemonCpuTime
+                | Metric::DaemonMemory
                 | Metric::PeakMemory
                 | Metric::PeakProcesses
                 | Metric::CpuShare

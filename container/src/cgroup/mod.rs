@@ -259,6 +259,36 @@ impl Cgroup {
         }
     }
 
+    /// The limit on its CPU time per time, in CPUs; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::NoController`] without the cpu controller; [`Error::Io`] if the file cannot be read.
+    pub fn cpu_limit(&self) -> Result<Option<f64>, Error> {
+        let dir = self.dir("cpu").ok_or(Error::NoController("cpu"))?;
+        let text = match dir.version {
+            Version::V1 => {
+                let of = |file| read(&dir.path.join(file));
+                format!("{} {}", of("cpu.cfs_quota_us")?.trim(), of("cpu.cfs_period_us")?)
+            }
+            Version::V2 => read(&dir.path.join("cpu.max"))?,
+        };
+        // Without a quota v1 has -1 in its place and v2 `max`: no number to divide.
+        let mut words = text.split_whitespace().map(|word| word.parse::<u64>().ok());
+        Ok(match (words.next().flatten(), words.next().flatten()) {
+            (Some(quota), Some(period)) if period > 0 => Some(quota as f64 / period as f64),
+            _ => None,
+        })
+    }
+
+    /// The limit on its processes and threads; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::NoController`] without the pids controller; [`Error::Io`] if the file cannot be read.
+    pub fn pids_limit(&self) -> Result<Option<u64>, Error> {
+        let dir = self.dir("pids").ok_or(Error::NoController("pids"))?;
+        Ok(read(&dir.path.join("pids.max"))?.trim().parse().ok())
+    }
+
     /// How many of its processes the kernel has killed because memory ran out; `None` where it does not count them
     /// (before Linux 4.13).
     ///
@@ -441,6 +471,21 @@ mod tests {
         assert_eq!(cgroup.memory_limit().unwrap(), u64::MAX);
         let (_temp, old) = fake(Version::V1, &[("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n")]);
         assert_eq!(old.oom_kills().unwrap(), None);
+    }
+
+    #[test]
+    fn limits_are_read_back_from_either_version_and_none_is_none() {
+        let v1 = [("cpu.cfs_quota_us", "50000\n"), ("cpu.cfs_period_us", "100000\n"), ("pids.max", "7\n")];
+        let (_temp, cgroup) = fake(Version::V1, &v1);
+        assert_eq!((cgroup.cpu_limit().unwrap(), cgroup.pids_limit().unwrap()), (Some(0.5), Some(7)));
+        let open = [("cpu.cfs_quota_us", "-1\n"), ("cpu.cfs_period_us", "100000\n"), ("pids.max", "max\n")];
+        let (_temp, cgroup) = fake(Version::V1, &open);
+        assert_eq!((cgroup.cpu_limit().unwrap(), cgroup.pids_limit().unwrap()), (None, None));
+        let (_temp, cgroup) = fake(Version::V2, &[("cpu.max", "100000 100000\n")]);
+        assert_eq!(cgroup.cpu_limit().unwrap(), Some(1.0));
+        assert!(cgroup.pids_limit().is_err());
+        let (_temp, cgroup) = fake(Version::V2, &[("cpu.max", "max 100000\n")]);
+        assert_eq!(cgroup.cpu_limit().unwrap(), None);
     }
 
     #[test]

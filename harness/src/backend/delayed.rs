@@ -112,6 +112,14 @@ impl Backend for Delayed {
         self.backend.limited_by()
     }
 
+    fn allowance(&self) -> (u64, u64) {
+        self.backend.allowance()
+    }
+
+    fn daemons(&self) -> &[i32] {
+        self.backend.daemons()
+    }
+
     fn flag(&self) -> Option<&'static str> {
         Some(TEST_DELAY_FLAG)
     }

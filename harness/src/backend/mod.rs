@@ -27,6 +27,8 @@ use ::container::cgroup::Cgroup;
 use anyhow::Result;
 use results::{Experiment, Metric};
 
+pub use self::footprint::Footprint;
+pub use self::native::cpu_time;
 pub use self::payload::{Payload, Place};
 use crate::scratch::Scratch;
 
@@ -139,6 +141,16 @@ pub trait Backend: Send + Sync {
     /// Whose the limits are that hold its instances.
     fn limited_by(&self) -> &'static str {
         "limits of its cgroup"
+    }
+
+    /// What its limits hold beside the job's, for its own part of an instance: bytes of memory, and processes.
+    fn allowance(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// Processes that serve all its instances and were there before them; known once it is prepared.
+    fn daemons(&self) -> &[i32] {
+        &[]
     }
 
     /// What marks every one of its samples, if anything does.

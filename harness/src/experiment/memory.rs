@@ -7,13 +7,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use results::evidence::MEMORY_OWNERS;
 use results::stats::slope;
 use results::{Evidence, Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::host_memory::{available, come_to_rest, in_use};
 use super::{Finding, MIB, Observation, Plan, Rig, explain, of_group};
-use crate::backend::{Backend, Instance, Job, JobLimits};
+use crate::backend::{Backend, Footprint, Instance, Job, JobLimits};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -87,7 +88,7 @@ impl Plan for Memory {
         let owners = self.owners.borrow();
         let fact = |(backend, value): (&&'static str, &String)| Evidence {
             backend: (*backend).to_owned(),
-            key: "memory-owners".to_owned(),
+            key: MEMORY_OWNERS.to_owned(),
             value: value.clone(),
         };
         owners.iter().map(fact).collect()
@@ -118,15 +119,25 @@ fn one(
 ) -> Result<(Vec<Observation>, Option<String>), TrialError> {
     let mut instance = idle(rig, backend, workload, memory_bytes, true)?;
     std::thread::sleep(IDLE);
-    let observations = instance
+    let mut observations: Vec<Observation> = instance
         .memory()
         .into_iter()
         .map(|(metric, bytes)| Observation { metric, value: bytes.map(|bytes| bytes as f64) })
         .collect();
+    let daemons = daemon_memory(&*backend);
     let owners = instance.owners();
+    observations.extend(daemons);
     let owners = (!owners.is_empty()).then(|| in_words(&owners));
     end(&mut *instance)?;
     Ok((observations, owners))
+}
+
+/// What the daemons behind a backend occupy, whoever they work for; nothing where there are none.
+fn daemon_memory(backend: &dyn Backend) -> Option<Observation> {
+    let daemons = backend.daemons();
+    let of = |pid: &i32| Footprint::of(*pid).map(|footprint| footprint.pss as f64);
+    (!daemons.is_empty())
+        .then(|| Observation { metric: Metric::DaemonMemory, value: daemons.iter().map(of).sum() })
 }
 
 /// The slope of the machine's memory in use over the number of idle instances, from when it is at rest. They get no

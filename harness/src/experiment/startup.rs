@@ -8,7 +8,7 @@ use results::{Experiment, Metric};
 use workloads::{Group, Workload};
 
 use super::{Finding, LAST_WORDS, MIB, Observation, Plan, Rig, of_group};
-use crate::backend::{Backend, Job, JobLimits};
+use crate::backend::{Backend, Job, JobLimits, cpu_time};
 use crate::trial::{Follower, TrialError};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -70,6 +70,7 @@ pub(super) fn measure(
     let watch = rig.watch();
     let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
 
+    let daemons = daemon_time(&*backend);
     let started = now_ns();
     let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
     let ready = follower.ready(&*instance);
@@ -87,10 +88,21 @@ pub(super) fn measure(
     observations.extend(durations(started, &phases, ready));
     observations.push(Observation::time(Metric::TeardownTime, gone - asked));
     observations.push(Observation::time(Metric::CpuTime, ended.cpu_time.as_nanos() as u64));
+    if let (Some(before), Some(after)) = (daemons, daemon_time(&*backend)) {
+        // They do other work, too, and go on after the last word to the client.
+        let spent = after.and_then(|after| Ok(after.saturating_sub(before?).as_nanos() as f64));
+        observations.push(Observation { metric: Metric::DaemonCpuTime, value: spent });
+    }
     if let Some(count) = ended.unknown_syscalls {
         observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
     }
     Ok(Finding::Observed(observations, watch.end()))
+}
+
+/// CPU time so far of the daemons behind a backend; `None` where there are none.
+fn daemon_time(backend: &dyn Backend) -> Option<Result<Duration, String>> {
+    let daemons = backend.daemons();
+    (!daemons.is_empty()).then(|| daemons.iter().map(|pid| cpu_time(*pid)).sum())
 }
 
 /// Turns the ends of the phases into durations that add up to the whole; what comes after the last

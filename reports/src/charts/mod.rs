@@ -103,7 +103,7 @@ pub(crate) const CATALOGUE: [Plot; 13] = [
 pub(crate) const EMULATED: &str = "measured in an emulator: not a result";
 
 /// More backends than this make a chart unreadable; the tables hold them all.
-pub(crate) const MOST_BACKENDS: usize = 12;
+pub(crate) const MOST_BACKENDS: usize = 24;
 
 /// More workloads than this would make a picture too tall to show; the tables hold them all.
 pub(crate) const MOST_WORKLOADS: usize = 40;

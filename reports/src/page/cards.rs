@@ -17,8 +17,8 @@ use crate::format::quantity;
 pub(super) struct Card {
     pub mark: String,
     pub name: String,
-    /// Why it has no numbers.
-    pub missing: Option<String>,
+    /// Why it has no numbers; empty if it has some.
+    pub missing: String,
     pub figures: Vec<Figure>,
     /// Label and value.
     pub lines: Vec<(&'static str, String)>,
@@ -53,6 +53,7 @@ pub(super) fn cards(analysis: &Analysis<'_>) -> Result<Vec<Card>, Error> {
             BackendStatus::Unavailable => Some(because("unavailable", backend)),
             BackendStatus::Failed => Some(because("failed", backend)),
         };
+        let missing = missing.unwrap_or_default();
         Ok(Card { mark: mark(seat)?, name: name.to_owned(), missing, figures, lines })
     };
     analysis.asked_for().map(card).collect()
@@ -138,6 +139,13 @@ fn lines(analysis: &Analysis<'_>, name: &str) -> Vec<(&'static str, String)> {
     for (label, metric) in [("teardown", Metric::TeardownTime), ("CPU time, whole life", Metric::CpuTime)] {
         let estimate = analysis.first(Experiment::Startup, name, &metric).and_then(|cell| cell.estimate);
         lines.extend(estimate.map(|of| (label, quantity(of.median, Unit::Nanoseconds))));
+    }
+    for (label, of, metric, unit) in [
+        ("its daemons’ CPU time", Experiment::Startup, Metric::DaemonCpuTime, Unit::Nanoseconds),
+        ("its daemons’ memory", Experiment::Memory, Metric::DaemonMemory, Unit::Bytes),
+    ] {
+        let estimate = analysis.first(of, name, &metric).and_then(|cell| cell.estimate);
+        lines.extend(estimate.map(|of| (label, quantity(of.median, unit))));
     }
     if name != BASELINE {
         for (label, of) in [("all system calls", Experiment::Syscalls), ("CPU work", Experiment::Cpu)] {

@@ -85,7 +85,7 @@ fn cost(added: &Added) -> Entry {
     let of = added.cost;
     let aside = if of.n == 1 { String::new() } else { interval(of.low, of.high, Unit::Nanoseconds) };
     let main = signed(of.median, Unit::Nanoseconds);
-    Entry { main, key: key(of.median), aside, differs: differs_from(&of, 0.0) }
+    Entry { main, key: key(of.median), aside, differs: differs_from(&of, 0.0), ..Entry::default() }
 }
 
 /// The step of a container that adds most.

@@ -12,6 +12,7 @@ mod host;
 mod isolation;
 mod kernels;
 mod ladder;
+mod owners;
 mod program;
 mod raw;
 mod script;
@@ -19,6 +20,7 @@ mod section;
 mod sheet;
 mod systems;
 mod tables;
+mod terms;
 
 use askama::Template;
 use results::{BackendStatus, Experiment, Run, RunState};
@@ -26,6 +28,7 @@ use results::{BackendStatus, Experiment, Run, RunState};
 use crate::Error;
 use crate::analysis::{Analysis, BASELINE};
 use crate::canvas::sketch;
+use crate::family::Family;
 use crate::{format, palette};
 
 use cards::Card;
@@ -35,6 +38,7 @@ use history_table::Line;
 use host::Fact;
 use raw::{Count, Median};
 use section::Section;
+use sheet::Sheet;
 use tables::Matrix;
 
 /// Renders the page of a run.
@@ -50,6 +54,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
     let (program, sections) = section::sections(analysis)?
         .into_iter()
         .partition(|section| section.of == Experiment::Exec && analysis.only(section.of));
+    let (cards, absent) = cards::cards(analysis)?.into_iter().partition(|card| card.missing.is_empty());
     let page = Page {
         run,
         baseline: BASELINE,
@@ -62,14 +67,17 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         policy: script::policy(),
         script: script::SCRIPT,
         compared: host::compared(run),
-        cards: cards::cards(analysis)?,
+        cards,
+        absent,
         single: host::single(run),
         program,
         sections,
         systems: history_table::lines(analysis),
         claims: claims::claims(analysis),
+        families: families(analysis)?,
         backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
+        terms: terms::sheet(analysis)?,
         disturbances: host::disturbances(analysis),
         host: host::facts(run),
         plan: host::plan(run),
@@ -97,14 +105,18 @@ struct Page<'r> {
     script: &'static str,
     compared: String,
     cards: Vec<Card>,
+    /// Those without a figure.
+    absent: Vec<Card>,
     single: bool,
     claims: Claims,
     /// What stands before the claims.
     program: Vec<Section>,
     sections: Vec<Section>,
     systems: Vec<Line>,
+    families: Vec<(Vec<String>, &'static str)>,
     backends: Vec<BackendRow<'r>>,
     evidence: Option<Matrix>,
+    terms: Option<Sheet>,
     disturbances: Vec<String>,
     host: Vec<Fact>,
     plan: Vec<Fact>,
@@ -121,11 +133,37 @@ struct BackendRow<'r> {
     name: &'r str,
     status: &'static str,
     reason: Option<&'r str>,
+    /// What it is in short.
     details: Vec<(&'r str, &'r str)>,
+    /// What takes many lines, behind a button.
+    long: Vec<(&'r str, &'r str)>,
+}
+
+/// What comes first of a backend's details, in this order; what is not named here follows.
+const FIRST: [&str; 6] = ["version", "tool", "sha256", "kernel", "cgroup", "not_equal"];
+
+/// What takes many lines.
+const LONG: [&str; 2] = ["command", "configuration"];
+
+/// The families of others' runtimes that are part of the run: marks of their members, and what they are.
+fn families(analysis: &Analysis<'_>) -> Result<Vec<(Vec<String>, &'static str)>, Error> {
+    let mut found = Vec::new();
+    for family in Family::ALL {
+        let own = analysis.backends().filter(|(seat, _)| palette::family(*seat) == Some(family));
+        let marks = own.map(|(seat, _)| mark(seat)).collect::<Result<Vec<_>, Error>>()?;
+        if !marks.is_empty() {
+            found.push((marks, family.words()));
+        }
+    }
+    Ok(found)
 }
 
 fn backends<'r>(analysis: &Analysis<'r>) -> Result<Vec<BackendRow<'r>>, Error> {
     let rows = analysis.asked_for().map(|(seat, backend)| {
+        let place = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+        let details = backend.details.iter().map(|(key, value)| (&**key, &**value));
+        let (long, mut details): (Vec<_>, Vec<_>) = details.partition(|(key, _)| LONG.contains(key));
+        details.sort_by_key(|(key, _)| place(key));
         Ok(BackendRow {
             mark: mark(seat)?,
             name: &backend.name,
@@ -135,7 +173,8 @@ fn backends<'r>(analysis: &Analysis<'r>) -> Result<Vec<BackendRow<'r>>, Error> {
                 BackendStatus::Failed => "failed",
             },
             reason: backend.reason.as_deref(),
-            details: backend.details.iter().map(|(key, value)| (&**key, &**value)).collect(),
+            details,
+            long,
         })
     });
     rows.collect()

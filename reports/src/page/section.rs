@@ -4,7 +4,7 @@ use results::Experiment;
 
 use super::sheet::Sheet;
 use super::tables::{self, Gap, Matrix, Table};
-use super::{ladder, program};
+use super::{ladder, owners, program};
 use crate::Error;
 use crate::analysis::Analysis;
 use crate::charts::{CATALOGUE, Plot, Use};
@@ -83,6 +83,7 @@ fn section(
         sheet: match of {
             Experiment::Ladder => ladder::sheet(analysis)?,
             Experiment::Exec => program::sheet(analysis)?,
+            Experiment::Memory => owners::sheet(analysis)?,
             _ => None,
         },
         figures,

@@ -1,4 +1,4 @@
-//! A table whose columns are different things, and what is said above it: the shape of `ladder` and `program`.
+//! A table whose columns are different things, and what is said above it: the shape of `ladder`, `program`, `terms` and `owners`.
 
 use results::Unit;
 
@@ -31,6 +31,8 @@ pub(super) struct Line {
 #[derive(Default)]
 pub(super) struct Entry {
     pub main: String,
+    /// Whether that is not what others have.
+    pub main_differs: bool,
     /// What to sort by, if it is a number.
     pub key: String,
     /// In small type behind it.
@@ -54,6 +56,6 @@ impl Entry {
         let Some(of) = cell.and_then(|cell| cell.ratio) else { return Entry::default() };
         let Value { text: main, key } = Value::of(of.median, Unit::Ratio);
         let aside = if of.n == 1 { String::new() } else { interval(of.low, of.high, Unit::Count) };
-        Entry { main, key, aside, differs: differs_from(&of, 1.0) }
+        Entry { main, key, aside, differs: differs_from(&of, 1.0), ..Entry::default() }
     }
 }

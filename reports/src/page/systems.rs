@@ -53,7 +53,7 @@ pub(super) const SYSTEMS: &[System] = &[
     ("Oracle VM Server for SPARC", "", Nothing("bench runs on x86-64 only")),
     ("Hyper-V", "", Below("Hyper-V")),
     ("ESX, ESXi", "", Below("VMware")),
-    ("QEMU", "", Backends(&["qemu"])),
+    ("QEMU", "", Backends(&["qemu-microvm", "qemu-q35"])),
     ("VirtualBox", "", Nothing("no adapter; QEMU stands for its kind")),
     ("VMware Workstation", "", Nothing("no adapter; QEMU stands for its kind")),
     ("Parallels", "", OtherKernel("none; QEMU stands for its kind")),

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use results::evidence::is_of_limits;
+use results::evidence::{
+    CPU_LIMIT, LIMITED_BY, MEMORY_LIMIT, MEMORY_OWNERS, PIDS_LIMIT, TERMS, is_of_limits,
+};
 use results::ladder::is_rung;
 use results::stats::Estimate;
 use results::{Experiment, Metric, Status, Unit};
@@ -184,7 +186,11 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
             "Median per operation or per second, and how many times the bare process’s that is (coloured where the 95 % interval excludes 1)"
         }
     };
-    let backends: Vec<_> = analysis.backends().collect();
+    // Those that take no part have no column.
+    let backends: Vec<_> = analysis
+        .backends()
+        .filter(|(_, backend)| analysis.cells(of).any(|cell| cell.of.backend == backend.name))
+        .collect();
     let entry = |workload: &str, backend: &str| {
         let metrics = [Metric::TimePerOp, Metric::Bandwidth];
         let mut cells = metrics.iter().filter_map(|metric| analysis.cell(of, workload, backend, metric));
@@ -207,7 +213,9 @@ pub(super) fn matrix(analysis: &Analysis<'_>, of: Experiment) -> Result<Option<M
     if rows.is_empty() || backends.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Matrix { caption, corner: "workload", numeric: true, columns: columns(analysis)?, rows }))
+    let columns = backends.iter().map(|(seat, backend)| Ok((mark(*seat)?, backend.name.clone())));
+    let columns = columns.collect::<Result<_, Error>>()?;
+    Ok(Some(Matrix { caption, corner: "workload", numeric: true, columns, rows }))
 }
 
 /// A column a backend that ran.
@@ -215,11 +223,15 @@ pub(super) fn columns(analysis: &Analysis<'_>) -> Result<Vec<(String, String)>, 
     analysis.backends().map(|(seat, backend)| Ok((mark(seat)?, backend.name.clone()))).collect()
 }
 
+/// Evidence that is not of the place: it has tables of its own.
+const OF_OTHER_TABLES: [&str; 6] = [TERMS, MEMORY_OWNERS, CPU_LIMIT, MEMORY_LIMIT, PIDS_LIMIT, LIMITED_BY];
+
 /// What was seen from inside, key by key; `None` if nothing was.
 pub(super) fn evidence(analysis: &Analysis<'_>) -> Result<Option<Matrix>, Error> {
     // What came of trying limits has a table of its own, and a rung is no place that anybody would be in.
     let facts = analysis.run.evidence.iter();
-    let facts = || facts.clone().filter(|fact| !is_of_limits(&fact.key) && !is_rung(&fact.backend));
+    let told_apart = |key: &str| is_of_limits(key) || OF_OTHER_TABLES.contains(&key);
+    let facts = || facts.clone().filter(|fact| !told_apart(&fact.key) && !is_rung(&fact.backend));
     let mut known = HashSet::new();
     let keys: Vec<&str> = facts().map(|fact| &*fact.key).filter(|key| known.insert(*key)).collect();
     let seen: HashMap<(&str, &str), &str> =

@@ -14,6 +14,8 @@ const SYSINFO: usize = 99;
 const GETUID: usize = 102;
 const CAPGET: usize = 125;
 const PRCTL: usize = 157;
+const SCHED_GETAFFINITY: usize = 204;
+const FACCESSAT: usize = 269;
 
 /// `include/uapi/linux/utsname.h`: a field has 65 bytes, its NUL included.
 const UTS_FIELD: usize = 65;
@@ -101,6 +103,27 @@ pub fn getuid() -> Result<usize, SysError> {
     unsafe { call("getuid", GETUID, [0; 6]) }
 }
 
+/// How many CPUs this thread may run on.
+pub fn cpus() -> Result<u32, SysError> {
+    // Room for 8192 CPUs, the most that Linux can be built for on x86-64; it fills in the bytes that it has.
+    let mut set = [0_u64; 128];
+    let arguments = [0, size_of_val(&set), set.as_mut_ptr().addr(), 0, 0, 0];
+    // SAFETY: the kernel writes at most as many bytes as it is told that there are.
+    unsafe { call("sched_getaffinity", SCHED_GETAFFINITY, arguments)? };
+    Ok(set.iter().map(|word| word.count_ones()).sum())
+}
+
+/// Whether the directory `path` could be written to, by access(2): an error says why not.
+pub fn writable(path: &CStr) -> Result<(), SysError> {
+    /// `include/uapi/linux/fcntl.h`, `unistd.h`
+    const AT_FDCWD: usize = -100_isize as usize;
+    const W_OK: usize = 2;
+    let arguments = [AT_FDCWD, path.as_ptr().addr(), W_OK, 0, 0, 0];
+    // SAFETY: the kernel reads the path up to its NUL, which a `CStr` has.
+    unsafe { call("faccessat", FACCESSAT, arguments)? };
+    Ok(())
+}
+
 /// How long the kernel has been running.
 pub fn since_boot() -> Result<Timespec, SysError> {
     let mut time = Timespec::default();
@@ -182,6 +205,16 @@ mod tests {
         assert_eq!(format!("{:016x}", capabilities().unwrap()), line("CapEff:"));
         assert_eq!(seccomp_mode().unwrap().to_string(), line("Seccomp:"));
         assert_eq!(getuid().unwrap().to_string(), line("Uid:").split_whitespace().next().unwrap());
+    }
+
+    #[test]
+    fn cpus_are_counted_as_in_proc_and_proc_is_no_place_to_write_to() {
+        let status = of_proc("/proc/thread-self/status");
+        let mask = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed:")).unwrap();
+        let bits: u32 = mask.chars().filter_map(|digit| digit.to_digit(16)).map(u32::count_ones).sum();
+        assert_eq!(cpus().unwrap(), bits);
+        assert!(writable(c"/tmp").is_ok());
+        assert!(writable(c"/no-such-directory").is_err());
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub fn identity(meter: &Meter) -> Result<(), Stop> {
     fact(out, "boot-id", boot_id(&mut [0; 64]))?;
     fact(out, "uptime-ms", from(identity::since_boot().map(|time| time.as_ns() / 1_000_000)))?;
     fact(out, "root-directory", root_directory())?;
+    fact(out, "root-access", root_access())?;
+    fact(out, "cpus", from(identity::cpus()))?;
     fact(out, "pid", from(sys::getpid()))?;
     fact(out, "uid", from(identity::getuid()))?;
     fact(out, "capabilities", from(identity::capabilities()).map(Hex))?;
@@ -76,6 +78,17 @@ fn root_directory() -> Result<identity::Place, Stop> {
     let place = identity::place(root);
     sys::close(root)?;
     from(place)
+}
+
+/// Whether `/` can be written to, for all that the file system says: the permissions of the agent are facts of their own.
+fn root_access() -> Result<&'static str, Stop> {
+    /// `include/uapi/asm-generic/errno-base.h`
+    const EROFS: i32 = 30;
+    match identity::writable(c"/") {
+        Ok(()) => Ok("writable"),
+        Err(error) if error.errno == EROFS => Ok("read-only"),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A set of 64 bits, as /proc writes it.

@@ -15,8 +15,11 @@ use super::tool::{PATIENT, QUICK, call, words};
 use crate::backend::{Details, Group};
 
 /// Docker.
-#[derive(Debug)]
-pub struct Docker;
+#[derive(Debug, Default)]
+pub struct Docker {
+    /// The daemon and its containerd.
+    daemons: Vec<i32>,
+}
 
 impl Runtime for Docker {
     fn facts(&self) -> Facts {
@@ -29,7 +32,7 @@ impl Runtime for Docker {
             oldest: (20, 0),
             cgroup: CgroupOf::Runtime,
             needs_root: false,
-            unequal: "its own default seccomp filter; CPU time of the daemon and of the shim, which it starts, is not in cpu_time",
+            unequal: "its own default seccomp filter; CPU time of the daemon is not in cpu_time but apart, that of the shim in neither",
             kernel: None,
             groups: &[Group::Adapter],
             allowance: Allowance::default(),
@@ -48,6 +51,7 @@ impl Runtime for Docker {
     }
 
     fn prepare(&mut self, tool: &Path, site: &Site) -> Result<()> {
+        self.daemons = daemons().into_iter().map(|(pid, _)| pid).collect();
         let archive = image::archive(site)?;
         call(tool, &["import".into(), archive.into(), OsString::from(image::name(site))], PATIENT)
             .map(drop)
@@ -91,6 +95,10 @@ impl Runtime for Docker {
         vec![vec![order.tool.into(), "rm".into(), "--force".into(), order.name.into()]]
     }
 
+    fn daemons(&self) -> &[i32] {
+        &self.daemons
+    }
+
     fn marker(&self, order: &Order) -> Marker {
         Marker::InFile(image::cid_file(order))
     }
@@ -107,15 +115,22 @@ fn cpus() -> Option<String> {
     (i64::try_from(chosen.len()).ok()? < online).then(|| chosen.join(","))
 }
 
-/// What the daemon and its containerd occupy now, apart from any container.
+/// The host's processes that are Docker's daemon or its containerd, with their names.
+fn daemons() -> Vec<(i32, String)> {
+    let processes = procfs::process::all_processes().into_iter().flatten().flatten();
+    let named = processes.filter_map(|process| {
+        let name = fs::read_to_string(format!("/proc/{}/comm", process.pid)).ok()?;
+        Some((process.pid, name.trim().to_owned()))
+    });
+    named.filter(|(_, name)| ["dockerd", "containerd"].contains(&&**name)).collect()
+}
+
+/// What they occupy now, apart from any container.
 fn daemon_memory() -> Option<String> {
-    let processes = procfs::process::all_processes().ok()?.flatten();
-    let found: Vec<String> = processes
-        .filter_map(|process| {
-            let name = fs::read_to_string(format!("/proc/{}/comm", process.pid)).ok()?;
-            let name = name.trim();
-            let pss =
-                ["dockerd", "containerd"].contains(&name).then(|| Footprint::of(process.pid).ok())??.pss;
+    let found: Vec<String> = daemons()
+        .into_iter()
+        .filter_map(|(pid, name)| {
+            let pss = Footprint::of(pid).ok()?.pss;
             Some(format!("{name} {:.1} MiB PSS", pss as f64 / f64::from(1 << 20)))
         })
         .collect();

@@ -84,7 +84,7 @@ pub fn all(options: &Options) -> Vec<Adapter> {
         runtimes.push(Box::new(oci));
     }
     runtimes.push(Box::new(podman::Podman));
-    runtimes.push(Box::new(docker::Docker));
+    runtimes.push(Box::new(docker::Docker::default()));
     for qemu in vm::Qemu::all(kernel.as_deref(), options.qemu_accel) {
         runtimes.push(Box::new(qemu));
     }
@@ -277,6 +277,14 @@ impl Backend for Adapter {
             Experiment::Syscalls => self.facts.kernel.is_some(),
             _ => false,
         }
+    }
+
+    fn allowance(&self) -> (u64, u64) {
+        (self.facts.allowance.memory_bytes, self.facts.allowance.pids)
+    }
+
+    fn daemons(&self) -> &[i32] {
+        self.runtime.daemons()
     }
 
     fn limited_by(&self) -> &'static str {

@@ -183,6 +183,11 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         Duration::from_secs(15)
     }
 
+    /// Processes that serve all instances, once prepared.
+    fn daemons(&self) -> &[i32] {
+        &[]
+    }
+
     /// How the processes of an instance are told.
     fn marker(&self, order: &Order) -> Marker {
         Marker::Text(order.name.to_owned())
