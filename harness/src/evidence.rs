@@ -24,6 +24,7 @@ const IDLE: &str = "noop";
 
 /// Asks every contestant. One that does not answer says so and stays in the run: its trials will tell.
 pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) -> Result<()> {
+    let cpus = if rig.pin.cpu().is_some() { 1 } else { rig.pin.cpus() };
     for workload in workloads::CATALOGUE.iter().filter(|workload| workload.group == Kind::Evidence) {
         for contestant in &mut *contestants {
             let backend = contestant.backend.name();
@@ -33,7 +34,7 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
                     let is = |group| contestant.backend.groups().contains(&group);
                     // Inside of a machine there is another kernel, and nothing of it is the host's to give.
                     if !is(Group::Builtin) && !is(Group::Vm) {
-                        let terms = terms::compared(&facts, &job(&[]), contestant.backend.allowance());
+                        let terms = terms::compared(&facts, &job(&[]), cpus, contestant.backend.allowance());
                         if !terms.starts_with(EQUAL_TERMS) {
                             note(&format!("{backend}: {terms}"));
                         }

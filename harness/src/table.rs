@@ -1,5 +1,6 @@
 //! The result tables on the terminal: a row per workload or metric, a column per backend, the median
-//! with its 95 % interval and the ratio to the first backend that was measured. The ladder has a table of its own.
+//! with its 95 % interval and the ratio to the first backend that was measured; of many backends, a row each. The ladder has a table
+//! of its own.
 
 mod ladder;
 mod outcome;
@@ -23,13 +24,15 @@ pub fn tables(run: &Run) -> String {
     for &experiment in &run.config.experiments {
         if experiment == Experiment::Ladder {
             if let Some(ladder) = ladder::text(run) {
-                text.push_str(&format!("\n{}\n{ladder}", title(experiment)));
+                text.push_str(&format!("\n{}\n{ladder}", title(experiment, None)));
             }
             continue;
         }
         let rows = rows(&condensed, experiment);
         if !rows.is_empty() {
-            text.push_str(&format!("\n{}\n{}\n", title(experiment), table(&condensed, experiment, &rows)));
+            let backends = measured(&condensed, experiment);
+            let table = table(&condensed, experiment, &rows, &backends);
+            text.push_str(&format!("\n{}\n{table}\n", title(experiment, backends.first().copied())));
         }
         if experiment == Experiment::Exec {
             text.push_str(&outcome::lines(run));
@@ -67,7 +70,8 @@ fn failures(run: &Run) -> Vec<(String, &str)> {
     found
 }
 
-fn title(experiment: Experiment) -> String {
+/// What a table shows, and what its ratios are to.
+fn title(experiment: Experiment, baseline: Option<&str>) -> String {
     let what = match experiment {
         Experiment::Startup => "start call to READY, and back to nothing",
         Experiment::Memory => "one idle instance",
@@ -83,7 +87,14 @@ fn title(experiment: Experiment) -> String {
             );
         }
     };
-    format!("{} — {what}; median [95 % interval], × the first column", name(experiment))
+    let ratios = baseline.map_or(String::new(), |baseline| format!(", × {baseline}"));
+    format!("{} — {what}; median [95 % interval]{ratios}", name(experiment))
+}
+
+/// The backends that an experiment has anything of.
+fn measured(run: &Run, experiment: Experiment) -> Vec<&str> {
+    let has = |name: &str| run.measurements.iter().any(|m| m.experiment == experiment && m.backend == name);
+    run.backends.iter().map(|backend| backend.name.as_str()).filter(|name| has(name)).collect()
 }
 
 /// Phases and memory over sizes stay in the report: they would drown the rest here.
@@ -94,7 +105,9 @@ fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
         let of_size = experiment == Experiment::Density && m.workload.starts_with("size-");
         // There is no hog here: what the program took is what it costs.
         let peak = experiment == Experiment::Exec && m.metric == Metric::PeakMemory;
-        let shown = (!m.metric.is_part() || peak) && !of_size;
+        // What daemons do is in no other row.
+        let daemon = matches!(m.metric, Metric::DaemonCpuTime | Metric::DaemonMemory);
+        let shown = (!m.metric.is_part() || peak || daemon) && !of_size;
         if shown && !rows.contains(&row) {
             rows.push(row);
         }
@@ -102,11 +115,10 @@ fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
     rows
 }
 
-fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
-    let measured =
-        |name: &str| run.measurements.iter().any(|m| m.experiment == experiment && m.backend == name);
-    let backends: Vec<&str> =
-        run.backends.iter().map(|backend| backend.name.as_str()).filter(|name| measured(name)).collect();
+/// More columns of figures than this break their words on a usual terminal.
+const MOST_COLUMNS: usize = 6;
+
+fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)], backends: &[&str]) -> Table {
     let label = |workload: &str, metric: &Metric| match experiment {
         Experiment::Syscalls | Experiment::Cpu => workload.to_owned(),
         Experiment::Density => format!("{workload} {metric}"),
@@ -120,6 +132,14 @@ fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)]) -> Table {
     };
 
     let mut table = empty();
+    if backends.len() > MOST_COLUMNS && rows.len() < backends.len() {
+        table.set_header([Cell::new("")].into_iter().chain(rows.iter().map(|(w, m)| head(&label(w, m)))));
+        for backend in backends {
+            let cells = rows.iter().map(|(workload, metric)| value(text(backend, workload, metric)));
+            table.add_row([Cell::new(backend)].into_iter().chain(cells));
+        }
+        return table;
+    }
     table.set_header([Cell::new("")].into_iter().chain(backends.iter().map(|name| head(name))));
     for (workload, metric) in rows {
         let cells = backends.iter().map(|backend| value(text(backend, workload, metric)));

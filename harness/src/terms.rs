@@ -3,7 +3,7 @@
 
 use container::cgroup::{Cgroup, Error};
 use results::evidence::{
-    CAPABILITIES, CPU_LIMIT, EQUAL_TERMS, LIMITED_BY, MEMORY_LIMIT, NETWORK, NO_LIMIT, PIDS_LIMIT,
+    CAPABILITIES, CPU_LIMIT, CPUS, EQUAL_TERMS, LIMITED_BY, MEMORY_LIMIT, NETWORK, NO_LIMIT, PIDS_LIMIT,
     ROOT_ACCESS, SECCOMP, UID,
 };
 
@@ -42,13 +42,14 @@ pub fn limits(cgroup: Option<&Cgroup>, whose: &str) -> Vec<(String, String)> {
     facts
 }
 
-/// What such a job got otherwise than in `container`; what is different is named with both values. `allowance` is what a runtime
-/// needs for itself within the instance's limits: bytes of memory, and processes.
-pub fn compared(facts: &[(String, String)], job: &Job, allowance: (u64, u64)) -> String {
+/// What such a job on so many CPUs got otherwise than in `container`; what is different is named with both values. `allowance` is
+/// what a runtime needs for itself within the instance's limits: bytes of memory, and processes.
+pub fn compared(facts: &[(String, String)], job: &Job, cpus: usize, allowance: (u64, u64)) -> String {
     let of = |wanted: &str| {
         facts.iter().find(|(key, _)| key == wanted).map_or("not known", |(_, value)| value.as_str())
     };
     let limits = [
+        (CPUS, cpus.to_string()),
         (CPU_LIMIT, job.limits.cpu.to_string()),
         (MEMORY_LIMIT, (job.memory_bytes + allowance.0).to_string()),
         (PIDS_LIMIT, (job.limits.pids + allowance.1).to_string()),
@@ -67,7 +68,7 @@ pub fn compared(facts: &[(String, String)], job: &Job, allowance: (u64, u64)) ->
         (0, 0) => String::new(),
         (bytes, pids) => format!(" ({} MiB and {pids} processes more for the runtime itself)", bytes >> 20),
     };
-    format!("{EQUAL_TERMS}: user, capabilities, seccomp, network, read-only root, limits{more}")
+    format!("{EQUAL_TERMS}: user, capabilities, seccomp, network, read-only root, CPUs, limits{more}")
 }
 
 #[cfg(test)]
@@ -81,20 +82,20 @@ mod tests {
         let job = Job { args: &[], env: &[], memory_bytes, limits, accounted: true, deadline: None };
         let mut facts: Vec<(String, String)> = INSIDE
             .into_iter()
-            .chain([(CPU_LIMIT, "1"), (MEMORY_LIMIT, "1048576"), (PIDS_LIMIT, "64")])
+            .chain([(CPUS, "1"), (CPU_LIMIT, "1"), (MEMORY_LIMIT, "1048576"), (PIDS_LIMIT, "64")])
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        assert!(compared(&facts, &job, (0, 0)).starts_with(EQUAL_TERMS));
-        assert!(compared(&facts, &job, (0, 1)).contains("pids-limit is 64 (65 in container)"));
-        facts[7].1 = "65".to_owned();
+        assert!(compared(&facts, &job, 1, (0, 0)).starts_with(EQUAL_TERMS));
+        assert!(compared(&facts, &job, 1, (0, 1)).contains("pids-limit is 64 (65 in container)"));
+        facts[8].1 = "65".to_owned();
         assert!(
-            compared(&facts, &job, (0, 1))
+            compared(&facts, &job, 1, (0, 1))
                 .ends_with("limits (0 MiB and 1 processes more for the runtime itself)")
         );
         facts[2].1 = "0".to_owned();
         facts.pop();
         assert_eq!(
-            compared(&facts, &job, (0, 0)),
+            compared(&facts, &job, 1, (0, 0)),
             "other terms than container: seccomp-mode is 0 (2 in container), pids-limit is not known (64 in container)"
         );
     }

@@ -83,6 +83,23 @@ fn hostile() -> Run {
     run
 }
 
+/// A run with the runtimes of others, and with more of them than any host has: their figures are those of `runc`.
+fn others() -> Run {
+    let mut run = saved("others.json");
+    let runc = run.backend("runc").expect("the example has runc").clone();
+    for name in ["qemu-microvm", "qemu-q35", "firecracker", "cloud-hypervisor", "a-runtime-of-mine"] {
+        run.backends.push(results::Backend { name: name.to_owned(), ..runc.clone() });
+        let own = run.measurements.iter().filter(|m| m.backend == "runc").cloned();
+        let own: Vec<_> = own.map(|m| results::Measurement { backend: name.to_owned(), ..m }).collect();
+        run.measurements.extend(own);
+        let facts = run.evidence.iter().filter(|fact| fact.backend == "runc").cloned();
+        let facts: Vec<_> =
+            facts.map(|fact| results::Evidence { backend: name.to_owned(), ..fact }).collect();
+        run.evidence.extend(facts);
+    }
+    run
+}
+
 /// The runs to look at, each under a name.
 fn runs() -> Vec<(&'static str, Run)> {
     let mut interrupted = support::run(9);
@@ -98,6 +115,7 @@ fn runs() -> Vec<(&'static str, Run)> {
         ("nothing", support::run(0)),
         ("hostile", hostile()),
         ("ladder", climbed::with_program(climbed::with_ladder(support::run(24)))),
+        ("others", others()),
         ("program", climbed::program_alone(support::run(24))),
     ]
 }

@@ -19,7 +19,8 @@ pub(super) const PLOT: Plot = Plot {
     caption: "Each bar is a start laid out from left to right; its parts are the medians of the phases, numbered and \
               named below the bar. Bars over one axis share its scale; a bar that would dwarf the others stands below \
               them over an axis of its own. In a guest with a Linux, “kernel” ends with that kernel’s first program, \
-              “init” is that program making its connections, and “ready” is the way of its READY out. Medians do not add up exactly: the sum of the parts may \
+              “init” is that program making its connections, and “ready” is the way of its READY out. Of others’ \
+              runtimes, “tool_…” is their program being started, and “ready” all that it does from there. Medians do not add up exactly: the sum of the parts may \
               differ a little from the median of the whole, which stands beside the name. Time that no phase of a start \
               accounts for is shown as “rest, to READY”.",
     draw,

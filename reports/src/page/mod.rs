@@ -134,7 +134,7 @@ struct BackendRow<'r> {
     status: &'static str,
     reason: Option<&'r str>,
     /// What it is in short.
-    details: Vec<(&'r str, &'r str)>,
+    details: Vec<(String, &'r str)>,
     /// What takes many lines, behind a button.
     long: Vec<(&'r str, &'r str)>,
 }
@@ -144,6 +144,15 @@ const FIRST: [&str; 6] = ["version", "tool", "sha256", "kernel", "cgroup", "not_
 
 /// What takes many lines.
 const LONG: [&str; 2] = ["command", "configuration"];
+
+/// The key of a detail for people.
+fn words(key: &str) -> String {
+    match key {
+        "sha256" => "SHA-256".to_owned(),
+        "not_equal" => "not as in container".to_owned(),
+        key => key.replace('_', " "),
+    }
+}
 
 /// The families of others' runtimes that are part of the run: marks of their members, and what they are.
 fn families(analysis: &Analysis<'_>) -> Result<Vec<(Vec<String>, &'static str)>, Error> {
@@ -173,7 +182,7 @@ fn backends<'r>(analysis: &Analysis<'r>) -> Result<Vec<BackendRow<'r>>, Error> {
                 BackendStatus::Failed => "failed",
             },
             reason: backend.reason.as_deref(),
-            details,
+            details: details.into_iter().map(|(key, value)| (words(key), value)).collect(),
             long,
         })
     });

@@ -44,8 +44,8 @@ pub(super) fn sheet(analysis: &Analysis<'_>) -> Result<Option<Sheet>, Error> {
     Ok(Some(Sheet {
         words: Vec::new(),
         command: None,
-        caption: "Whose the memory of an idle instance is: of the last trial, by the kernel’s name of each process; the \
-                  daemons are not in any other figure"
+        caption: "Whose the memory of an idle instance is: of the last trial, by the kernel’s name of each process \
+                  (“workload” is the program; of gVisor, “exe” are the sentry and its gofers); daemons are in no other figure"
             .to_owned(),
         heads: heads.map(|(head, number)| (head.to_owned(), number)).to_vec(),
         rows,
