@@ -31,8 +31,10 @@ pub fn tables(run: &Run) -> String {
         let rows = rows(&condensed, experiment);
         if !rows.is_empty() {
             let backends = measured(&condensed, experiment);
-            let table = table(&condensed, experiment, &rows, &backends);
-            text.push_str(&format!("\n{}\n{table}\n", title(experiment, backends.first().copied())));
+            text.push_str(&format!("\n{}\n", title(experiment, backends.first().copied())));
+            for table in tables_of(&condensed, experiment, &rows, &backends) {
+                text.push_str(&format!("{table}\n"));
+            }
         }
         if experiment == Experiment::Exec {
             text.push_str(&outcome::lines(run));
@@ -118,32 +120,64 @@ fn rows(run: &Run, experiment: Experiment) -> Vec<(&str, &Metric)> {
 /// More columns of figures than this break their words on a usual terminal.
 const MOST_COLUMNS: usize = 6;
 
-fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)], backends: &[&str]) -> Table {
-    let label = |workload: &str, metric: &Metric| match experiment {
+/// The tables of an experiment: a column a backend; of many, a row a backend, and what few of them have in a table of its own.
+fn tables_of(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)], backends: &[&str]) -> Vec<Table> {
+    if backends.len() <= MOST_COLUMNS || rows.len() >= backends.len() {
+        return vec![table(run, experiment, rows, backends)];
+    }
+    let having = |(workload, metric): (&str, &Metric)| -> Vec<&str> {
+        let has = |backend: &&&str| run.measurement(experiment, workload, backend, metric).is_some();
+        backends.iter().filter(has).copied().collect()
+    };
+    let (usual, rare): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| having(**row).len() * 2 > backends.len());
+    let of_few: Vec<&str> =
+        backends.iter().filter(|name| rare.iter().any(|row| having(*row).contains(*name))).copied().collect();
+    let mut tables = Vec::new();
+    if !usual.is_empty() {
+        tables.push(turned(run, experiment, &usual, backends));
+    }
+    if !rare.is_empty() {
+        tables.push(table(run, experiment, &rare, &of_few));
+    }
+    tables
+}
+
+fn label(experiment: Experiment, (workload, metric): (&str, &Metric)) -> String {
+    match experiment {
         Experiment::Syscalls | Experiment::Cpu => workload.to_owned(),
         Experiment::Density => format!("{workload} {metric}"),
         Experiment::Isolation => format!("{workload}: {metric}"),
         _ => metric.to_string(),
-    };
-    let text = |backend: &str, workload: &str, metric: &Metric| {
-        let find = |backend| run.measurement(experiment, workload, backend, metric);
-        let baseline = backends.first().and_then(|name| find(name));
-        find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed))
-    };
-
-    let mut table = empty();
-    if backends.len() > MOST_COLUMNS && rows.len() < backends.len() {
-        table.set_header([Cell::new("")].into_iter().chain(rows.iter().map(|(w, m)| head(&label(w, m)))));
-        for backend in backends {
-            let cells = rows.iter().map(|(workload, metric)| value(text(backend, workload, metric)));
-            table.add_row([Cell::new(backend)].into_iter().chain(cells));
-        }
-        return table;
     }
+}
+
+/// What stands in one cell; ratios are to the first of all backends.
+fn text(run: &Run, experiment: Experiment, backend: &str, (workload, metric): (&str, &Metric)) -> String {
+    let find = |backend: &str| run.measurement(experiment, workload, backend, metric);
+    let baseline = measured(run, experiment).first().and_then(|name| find(name));
+    find(backend).map_or("—".to_owned(), |m| cell(m, baseline, run.config.seed))
+}
+
+/// A column a backend.
+fn table(run: &Run, experiment: Experiment, rows: &[(&str, &Metric)], backends: &[&str]) -> Table {
+    let mut table = empty();
     table.set_header([Cell::new("")].into_iter().chain(backends.iter().map(|name| head(name))));
-    for (workload, metric) in rows {
-        let cells = backends.iter().map(|backend| value(text(backend, workload, metric)));
-        table.add_row([Cell::new(label(workload, metric))].into_iter().chain(cells));
+    for row in rows {
+        let cells = backends.iter().map(|backend| value(text(run, experiment, backend, *row)));
+        table.add_row([Cell::new(label(experiment, *row))].into_iter().chain(cells));
+    }
+    table
+}
+
+/// A row a backend.
+fn turned(run: &Run, experiment: Experiment, columns: &[(&str, &Metric)], backends: &[&str]) -> Table {
+    let mut table = empty();
+    let heads = columns.iter().map(|column| head(&label(experiment, *column)));
+    table.set_header([Cell::new("")].into_iter().chain(heads));
+    for backend in backends {
+        let cells = columns.iter().map(|column| value(text(run, experiment, backend, *column)));
+        table.add_row([Cell::new(backend)].into_iter().chain(cells));
     }
     table
 }
@@ -192,4 +226,26 @@ fn cell(m: &Measurement, baseline: Option<&Measurement>, seed: u64) -> String {
         _ => format!("[{}]", interval(estimate.low, estimate.high, m.unit)),
     };
     format!("{}{times}\n{range}{sure}", quantity(estimate.median, m.unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_backends_are_rows_and_what_few_have_is_apart() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/tests/data/others.json");
+        let run = results::load(std::path::Path::new(path)).unwrap();
+        let text = tables(&run);
+        let headings: Vec<&str> = text.lines().filter(|line| line.contains("┆ uss")).collect();
+        assert!(headings[0].contains("memory_current") && !headings[0].contains("daemon"), "{text}");
+        let daemons = text.lines().find(|line| line.contains("│ daemon_memory")).unwrap();
+        assert!(daemons.contains("MiB"), "{daemons}");
+        assert!(text.contains("│ docker"), "a row");
+        assert!(
+            text.lines().any(|line| line.contains("gvisor") && line.contains("process")),
+            "columns of few"
+        );
+        assert!(text.contains("× process"));
+    }
 }
