@@ -21,10 +21,10 @@ pub fn announce(preset: &Preset, plans: &[Box<dyn Plan>], contestants: &[Contest
         least => format!("{least} blocks of each at least, however long they take"),
     };
     let mut lines = vec![format!("{} of sampling: {}; {least}", seconds(preset.budget), each.join(", "))];
+    lines.extend(guests(preset, plans, contestants, shares));
     let mut sets: Vec<(Vec<Experiment>, Vec<&str>)> = Vec::new();
     for of in contestants {
-        let joined: Vec<Experiment> =
-            plans.iter().map(|plan| plan.id()).filter(|&id| of.asked_for || of.backend.joins(id)).collect();
+        let joined: Vec<Experiment> = plans.iter().map(|plan| plan.id()).filter(|&id| of.joins(id)).collect();
         match sets.iter_mut().find(|(known, _)| *known == joined) {
             Some((_, backends)) => backends.push(of.backend.name()),
             None => sets.push((joined, vec![of.backend.name()])),
@@ -40,6 +40,38 @@ pub fn announce(preset: &Preset, plans: &[Box<dyn Plan>], contestants: &[Contest
         lines.push(format!("{}: {what}", backends.join(", ")));
     }
     lines
+}
+
+/// What those that nobody asked for by name get, and how long it all takes, by how long one instance of each has taken.
+fn guests(
+    preset: &Preset,
+    plans: &[Box<dyn Plan>],
+    contestants: &[Contestant],
+    shares: f64,
+) -> Option<String> {
+    let (guests, hosts): (Vec<&Contestant>, Vec<&Contestant>) =
+        contestants.iter().partition(|of| of.is_guest());
+    if guests.is_empty() || hosts.is_empty() {
+        return None;
+    }
+    let time = |of: &[&Contestant]| -> Duration {
+        let of_plan = |plan: &Box<dyn Plan>| {
+            let joined = of.iter().filter(|of| of.joins(plan.id()));
+            let lives: Duration = joined.clone().map(|of| of.life).sum();
+            let least = lives * plan.lives() * preset.stopping.min_blocks;
+            let share = preset.budget.mul_f64(plan.share() / shares);
+            if joined.count() > 0 { least.max(share) } else { Duration::ZERO }
+        };
+        plans.iter().map(of_plan).sum()
+    };
+    let names: Vec<&str> = guests.iter().map(|of| of.backend.name()).collect();
+    let (own, theirs) = (time(&hosts), time(&guests));
+    Some(format!(
+        "beside that up to {} for runtimes of others ({}), which take part in fewer blocks: about {} in all",
+        seconds(theirs),
+        names.join(", "),
+        seconds(own + theirs),
+    ))
 }
 
 fn seconds(time: Duration) -> String {
@@ -59,7 +91,10 @@ mod tests {
         let contestants: Vec<Contestant> = all(&Options::default())
             .into_iter()
             .filter(|backend| ["process", "runc", "docker", "gvisor"].contains(&backend.name()))
-            .map(|backend| Contestant { asked_for: backend.name() == "docker", backend })
+            .map(|backend| {
+                let (asked_for, life) = (backend.name() == "docker", Duration::from_secs(1));
+                Contestant { asked_for, backend, life }
+            })
             .collect();
         let budget = Duration::from_secs(100);
         let preset = Preset {
@@ -71,7 +106,11 @@ mod tests {
         let lines = announce(&preset, &plans(&[Experiment::Startup, Experiment::Syscalls]), &contestants);
         assert!(lines[0].starts_with("100 s of sampling: startup "), "{lines:?}");
         assert!(lines[0].ends_with("8 blocks of each at least, however long they take"), "{lines:?}");
-        assert_eq!(lines[1], "process, gvisor, docker: all of them");
-        assert_eq!(lines[2], "runc: startup (name them with --backends to have them in all)");
+        // As much time again in `startup`, and as long as 8 blocks of 15 calls take in `syscalls`.
+        let calls = u64::from(plans(&[Experiment::Syscalls])[0].lives()) * 8;
+        let theirs = format!("beside that up to {} s for runtimes of others (runc, gvisor), ", 50 + calls);
+        assert!(lines[1].starts_with(&theirs) && lines[1].ends_with(" s in all"), "{lines:?}");
+        assert_eq!(lines[2], "process, gvisor, docker: all of them");
+        assert_eq!(lines[3], "runc: startup (name them with --backends to have them in all)");
     }
 }

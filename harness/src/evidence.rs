@@ -2,7 +2,7 @@
 //! backend, before anything is measured. They show what a container shares with its host and a virtual
 //! machine does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use results::evidence::{EQUAL_TERMS, TERMS};
@@ -30,7 +30,9 @@ pub fn gather(rig: &Rig, contestants: &mut [Contestant], journal: &mut Journal) 
             let backend = contestant.backend.name();
             match ask(rig, contestant.backend.as_mut(), workload.name) {
                 Ok(mut facts) => {
+                    let begun = Instant::now();
                     facts.extend(limits(rig, contestant.backend.as_mut()));
+                    contestant.life = begun.elapsed();
                     let is = |group| contestant.backend.groups().contains(&group);
                     // Inside of a machine there is another kernel, and nothing of it is the host's to give.
                     if !is(Group::Builtin) && !is(Group::Vm) {

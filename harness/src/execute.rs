@@ -11,7 +11,8 @@ use workloads::Workload;
 
 use crate::ab::protocol::Standing;
 use crate::ab::turns::Turns;
-use crate::backend::Backend;
+use crate::backend::{Backend, Group};
+use crate::clock::Clock;
 use crate::experiment::density::{Reading, Series};
 use crate::experiment::{Finding, Plan, Rig};
 use crate::preset::Preset;
@@ -22,12 +23,30 @@ use crate::trial::TrialError;
 /// Consecutive failures after which a cell is given up.
 const PATIENCE: u32 = 2;
 
+/// Whoever comes along unasked gets a quarter of the time for many instances at once.
+const GUEST_HASTE: u32 = 4;
+
 /// A backend that is to be measured.
 pub struct Contestant {
     /// What starts instances.
     pub backend: Box<dyn Backend>,
     /// Whether it was asked for by name, and so joins every experiment.
     pub asked_for: bool,
+    /// How long an instance of it lived that was stopped as soon as it was READY, once that is known.
+    pub life: Duration,
+}
+
+impl Contestant {
+    /// Whether it is somebody else's and comes along unasked: starting it may take a thousand times as long as starting ours, so
+    /// it must not take their time.
+    pub fn is_guest(&self) -> bool {
+        !self.asked_for && !self.backend.groups().contains(&Group::Builtin)
+    }
+
+    /// Whether it takes part in an experiment.
+    pub fn joins(&self, experiment: Experiment) -> bool {
+        self.asked_for || self.backend.joins(experiment)
+    }
 }
 
 /// One workload on one backend.
@@ -76,12 +95,8 @@ impl Executor<'_> {
         for (index, plan) in plans.iter().enumerate() {
             let shares: f64 = plans[index..].iter().map(|plan| plan.share()).sum();
             let left = self.preset.budget.saturating_sub(started.elapsed());
-            let mut clock = Clock {
-                started,
-                experiment: Instant::now(),
-                budget: left.mul_f64(plan.share() / shares),
-                total: self.preset.budget,
-            };
+            let budget = left.mul_f64(plan.share() / shares);
+            let mut clock = Clock::new(started, budget, self.preset.budget);
             let course = self.experiment(plan.as_ref(), contestants, &mut clock)?;
             for evidence in plan.evidence() {
                 self.journal.evidence(&evidence)?;
@@ -89,7 +104,7 @@ impl Executor<'_> {
             if course == Course::Interrupted {
                 return Ok(Course::Interrupted);
             }
-            started = clock.started;
+            started = clock.started();
         }
         Ok(Course::Ended)
     }
@@ -104,9 +119,8 @@ impl Executor<'_> {
         if !self.wanted.is_empty() {
             workloads.retain(|workload| self.wanted.iter().any(|name| name == workload.name));
         }
-        let backends: Vec<usize> = (0..contestants.len())
-            .filter(|&i| contestants[i].asked_for || contestants[i].backend.joins(plan.id()))
-            .collect();
+        let backends: Vec<usize> =
+            (0..contestants.len()).filter(|&i| contestants[i].joins(plan.id())).collect();
         if workloads.is_empty() || backends.is_empty() {
             return Ok(Course::Ended);
         }
@@ -120,20 +134,32 @@ impl Executor<'_> {
         // Each experiment has a sequence of its own, so that leaving one out does not change another.
         let mut rng = Rng::new(self.seed ^ (plan.id() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let stopping = self.preset.stopping;
+        let (mut guests, mut hosts): (Vec<usize>, Vec<usize>) =
+            backends.iter().partition(|&&b| contestants[b].is_guest());
+        // Two runs that take turns have to draw the same order, whatever the time.
+        if hosts.is_empty() || self.turns.is_some() {
+            (hosts, guests) = (backends.clone(), Vec::new());
+        }
         let mut blocks = 0;
         loop {
-            let goes_on = stopping.goes_on(blocks, clock.experiment.elapsed(), clock.budget);
-            let mut open: Vec<usize> = (0..workloads.len())
-                .filter(|&w| goes_on && self.is_open(&cells[w], &backends, stopping))
-                .collect();
+            let goes_on = stopping.goes_on(blocks, clock.spent(), clock.budget());
+            let owed = if guests.is_empty() { 0 } else { clock.owed_to_guests(stopping) };
+            let is_open = |&w: &usize| goes_on && self.is_open(&cells[w], &hosts, stopping);
+            let waits = |&w: &usize| owed > 0 && guests.iter().any(|&b| !cells[w][b].over);
+            let wanted_by_hosts = (0..workloads.len()).any(|w| is_open(&w));
+            let mut open: Vec<usize> = (0..workloads.len()).filter(|w| is_open(w) || waits(w)).collect();
             if self.agree(plan.id(), blocks, &workloads, &mut open, clock)? == Course::Interrupted {
                 return Ok(Course::Interrupted);
             }
             if open.is_empty() {
                 break;
             }
+            let with_guests = !guests.is_empty() && clock.guests_join(blocks, stopping, wanted_by_hosts);
+            if with_guests {
+                clock.count_guests();
+            }
             let mut at = None;
-            for (w, b) in block(&mut rng, &open, &backends) {
+            for (w, b) in block(&mut rng, &open, if with_guests { &backends } else { &hosts }) {
                 if at.replace(w) != Some(w)
                     && self.turn(plan.id(), blocks, workloads[w], clock)? == Course::Interrupted
                 {
@@ -144,7 +170,17 @@ impl Executor<'_> {
                 }
                 let backend = contestants[b].backend.as_mut();
                 self.show(plan.id(), blocks, workloads[w], backend.name(), clock);
+                let begun = Instant::now();
+                let is_guest = guests.contains(&b);
+                let extent = self.rig.extent;
+                if is_guest {
+                    self.rig.extent.time /= GUEST_HASTE;
+                }
                 let mut result = plan.trial(&self.rig, backend, workloads[w]);
+                self.rig.extent = extent;
+                if is_guest {
+                    clock.leave_to_guests(begun.elapsed());
+                }
                 if let (Ok(finding), Some(flag)) = (&mut result, backend.flag()) {
                     finding.mark(flag);
                 }
@@ -359,40 +395,6 @@ impl Executor<'_> {
     }
 }
 
-/// The time of a run and of the experiment under way.
-struct Clock {
-    started: Instant,
-    experiment: Instant,
-    budget: Duration,
-    total: Duration,
-}
-
-impl Clock {
-    /// Takes time out that was spent waiting for the other run.
-    fn leave_out(&mut self, waited: Duration) {
-        self.started += waited;
-        self.experiment += waited;
-    }
-
-    /// How long the rest may take: the rest of the budget, or less if the blocks run out first, or more if the
-    /// least number of blocks is not reached in it.
-    fn left(&self, blocks: u32, stopping: Stopping) -> Duration {
-        let here = self.experiment.elapsed();
-        let left_here = self.budget.saturating_sub(here);
-        let later = self.total.saturating_sub(self.started.elapsed()).saturating_sub(left_here);
-        if blocks == 0 {
-            return later + left_here;
-        }
-        let up_to = |wanted: u32| here.div_f64(blocks.into()).mul_f64(wanted.saturating_sub(blocks).into());
-        later + left_here.min(up_to(stopping.max_blocks)).max(up_to(stopping.min_blocks))
-    }
-
-    fn done(&self, blocks: u32, stopping: Stopping) -> f64 {
-        let spent = self.started.elapsed().as_secs_f64();
-        spent / (spent + self.left(blocks, stopping).as_secs_f64()).max(f64::EPSILON)
-    }
-}
-
 /// A backend that ran is `ok`, unless not one of its trials gave a number.
 pub fn verdict(run: &results::Run, backend: &str) -> (BackendStatus, Option<String>) {
     let own = || run.measurements.iter().filter(|m| m.backend == backend);
@@ -402,21 +404,5 @@ pub fn verdict(run: &results::Run, backend: &str) -> (BackendStatus, Option<Stri
     match own().find(|m| m.status == Status::Failed) {
         Some(failed) => (BackendStatus::Failed, failed.reason.clone()),
         None => (BackendStatus::Ok, None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_that_must_run_are_counted_when_the_budget_is_spent() {
-        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
-        let (budget, total) = (Duration::from_secs(10), Duration::from_secs(10));
-        let clock = Clock { started: ago(40), experiment: ago(40), budget, total };
-        let stopping = Stopping { min_blocks: 3, max_blocks: 60, relative_width: 0.0 };
-        let left = clock.left(2, stopping).as_secs_f64();
-        assert!((19.9..20.5).contains(&left), "{left}");
-        assert_eq!(clock.left(3, stopping), Duration::ZERO);
     }
 }

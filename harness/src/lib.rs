@@ -11,6 +11,7 @@ pub mod arrange;
 pub mod backend;
 pub mod baseline;
 pub mod cli;
+mod clock;
 pub mod command;
 pub mod disturbance;
 pub mod evidence;

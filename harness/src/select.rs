@@ -7,9 +7,11 @@ use crate::backend::{Backend, Group};
 /// Names that stand for several backends.
 pub const PRESETS: [&str; 4] = ["builtin", "installed", "oci", "vm"];
 
-/// What a run without a choice of backends takes: not `installed`, for runtimes that take a hundred times as long to start
-/// would make every run longer, and no two hosts have the same.
-const DEFAULT: &str = "builtin";
+/// What a run without a choice of backends takes.
+pub const DEFAULT: &[&str] = &["builtin", "installed"];
+
+/// The same of one that takes turns with another: both have to do the same, and what others have written is not what differs.
+pub const DEFAULT_OF_PAIR: &[&str] = &["builtin"];
 
 /// Whether a choice of names and presets takes a backend: by its name, as one of several, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,8 @@ pub enum Chosen {
     Not,
 }
 
-/// Whether `choice` takes `backend`; nothing chosen is the default.
-pub fn chosen(choice: &[String], backend: &dyn Backend) -> Chosen {
+/// Whether `choice` takes `backend`; nothing chosen is `default`.
+pub fn chosen(choice: &[String], default: &[&str], backend: &dyn Backend) -> Chosen {
     let is = |group: Group| backend.groups().contains(&group);
     // Whoever describes a runtime wants it measured.
     if choice.iter().any(|name| name == backend.name()) || (choice.is_empty() && is(Group::Custom)) {
@@ -37,7 +39,7 @@ pub fn chosen(choice: &[String], backend: &dyn Backend) -> Chosen {
         _ => false,
     };
     let by_preset = match choice {
-        [] => is_in(DEFAULT),
+        [] => default.iter().any(|name| is_in(name)),
         names => names.iter().any(|name| is_in(name)),
     };
     if by_preset { Chosen::ByPreset } else { Chosen::Not }

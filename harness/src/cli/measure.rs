@@ -18,7 +18,7 @@ pub struct MeasureArgs {
     pub thorough: bool,
 
     /// Only these backends, separated by commas: names (see `bench list`), or `builtin`, `installed` (runtimes of others that
-    /// are on this host), `oci`, `vm` [default: builtin].
+    /// are on this host), `oci`, `vm` [default: builtin,installed].
     #[arg(long, value_delimiter = ',', value_name = "BACKEND")]
     pub backends: Vec<String>,
 

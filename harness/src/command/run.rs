@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use results::{
@@ -92,7 +93,8 @@ pub fn carry_out(order: Order) -> Result<Outcome> {
     if let Some(delay) = &delay {
         note(&delay.to_string());
     }
-    let (mut contestants, records) = contestants(&plans, args, &backends, delay.as_ref());
+    let default = if turns.is_some() { select::DEFAULT_OF_PAIR } else { select::DEFAULT };
+    let (mut contestants, records) = contestants(&plans, args, default, &backends, delay.as_ref());
     require(args, &records)?;
     let header = header(&plans, args, workloads, &preset, &pin, records);
     let folder = RunFolder::create(&args.out, &header.run_id)?;
@@ -213,9 +215,11 @@ fn sweep() {
 fn contestants(
     plans: &[Box<dyn Plan>],
     args: &MeasureArgs,
+    default: &[&str],
     options: &backend::Options,
     delay: Option<&Delay>,
 ) -> (Vec<Contestant>, Vec<BackendRecord>) {
+    let mut missing = Vec::new();
     let mut contestants = Vec::new();
     let mut records = Vec::new();
     for backend in backend::all(options) {
@@ -225,30 +229,40 @@ fn contestants(
         };
         let named = |names: &[String]| names.iter().any(|name| name == backend.name());
         let forced = named(&args.force_backend);
-        let chosen = select::chosen(&args.backends, backend.as_ref());
+        let chosen = select::chosen(&args.backends, default, backend.as_ref());
         let asked_for = chosen == Chosen::ByName || named(&args.require);
         let has_a_use = plans.iter().any(|plan| backend.joins(plan.id()));
         if (chosen == Chosen::Not || !has_a_use) && !asked_for {
+            if has_a_use && backend.groups().contains(&Group::Adapter) && !backend.is_installed() {
+                missing.push(backend.name());
+            }
             continue;
         }
         let name = backend.name().to_owned();
         match backend.probe() {
             Ok(details) => {
                 records.push(BackendRecord { name, status: BackendStatus::Ok, reason: None, details });
-                contestants.push(Contestant { backend, asked_for });
+                contestants.push(Contestant { backend, asked_for, life: Duration::ZERO });
             }
             Err(reason) if forced => {
                 note(&format!("{name} is tried although it should not work here: {reason}"));
                 let mut details = backend.forced();
                 details.insert("forced".to_owned(), reason);
                 records.push(BackendRecord { name, status: BackendStatus::Ok, reason: None, details });
-                contestants.push(Contestant { backend, asked_for });
+                contestants.push(Contestant { backend, asked_for, life: Duration::ZERO });
             }
             Err(reason) => {
                 let (status, details) = (BackendStatus::Unavailable, BTreeMap::new());
                 records.push(BackendRecord { name, status, reason: Some(reason), details });
             }
         }
+    }
+    // A row of the results each would be noise on the many hosts that have none of them.
+    if args.backends.is_empty() && default == select::DEFAULT && !missing.is_empty() {
+        note(&format!(
+            "not on this host, so not measured: {} (bench list says where to get them)",
+            missing.join(", ")
+        ));
     }
     (contestants, records)
 }

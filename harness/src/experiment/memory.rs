@@ -62,6 +62,10 @@ impl Plan for Memory {
         32 * MIB
     }
 
+    fn lives(&self) -> u32 {
+        1 + LEAST as u32
+    }
+
     fn share(&self) -> f64 {
         0.15
     }

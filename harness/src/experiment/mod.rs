@@ -115,6 +115,11 @@ pub trait Plan {
     /// Memory limit of its instances, in bytes.
     fn memory_bytes(&self) -> u64;
 
+    /// How often a block starts an instance of each backend, at least: for saying beforehand how long it takes.
+    fn lives(&self) -> u32 {
+        1
+    }
+
     /// Its share of a run's time budget, relative to the others.
     fn share(&self) -> f64;
 

@@ -71,6 +71,10 @@ impl Plan for Throughput {
         self.memory_bytes
     }
 
+    fn lives(&self) -> u32 {
+        self.workloads().len() as u32
+    }
+
     fn share(&self) -> f64 {
         self.share
     }

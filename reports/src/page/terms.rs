@@ -19,8 +19,10 @@ const MEASURE: &str = "container";
 /// What a fact that is not to be had begins with.
 const NOT_HAD: &str = "n/a";
 
-/// Column, evidence, and the value for people.
-const COLUMNS: [(&str, &str, fn(&str) -> String); 9] = [
+/// Heading, evidence, and its value for people.
+type Column = (&'static str, &'static str, fn(&str) -> String);
+
+const COLUMNS: [Column; 9] = [
     ("CPUs", CPUS, str::to_owned),
     ("CPU time", CPU_LIMIT, cpus),
     ("memory", MEMORY_LIMIT, bytes),
@@ -68,7 +70,7 @@ pub(super) fn sheet(analysis: &Analysis<'_>) -> Result<Option<Sheet>, Error> {
     };
     let line = |(seat, backend): (usize, &Backend)| {
         let name = &*backend.name;
-        let entry = |(_, key, show): &(&str, &str, fn(&str) -> String)| {
+        let entry = |(_, key, show): &Column| {
             let Some(value) = said(name, key) else { return Entry::default() };
             if value.starts_with(NOT_HAD) {
                 return Entry { main: NOT_HAD.to_owned(), ..Entry::default() };
