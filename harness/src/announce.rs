@@ -55,14 +55,14 @@ fn guests(
         return None;
     }
     let time = |of: &[&Contestant]| -> Duration {
-        let of_plan = |plan: &Box<dyn Plan>| {
+        let of_plan = |plan: &dyn Plan| {
             let joined = of.iter().filter(|of| of.joins(plan.id()));
             let lives: Duration = joined.clone().map(|of| of.life).sum();
             let least = lives * plan.lives() * preset.stopping.min_blocks;
             let share = preset.budget.mul_f64(plan.share() / shares);
             if joined.count() > 0 { least.max(share) } else { Duration::ZERO }
         };
-        plans.iter().map(of_plan).sum()
+        plans.iter().map(|plan| of_plan(&**plan)).sum()
     };
     let names: Vec<&str> = guests.iter().map(|of| of.backend.name()).collect();
     let (own, theirs) = (time(&hosts), time(&guests));

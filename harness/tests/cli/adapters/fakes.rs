@@ -188,3 +188,31 @@ fn presets_stand_for_several_backends() {
     let output = bench.command(&["run", "startup", "--tool", "runc"]).output().unwrap();
     assert!(stderr(&output).contains("NAME=PATH"), "{}", stderr(&output));
 }
+
+#[test]
+fn without_a_choice_a_run_takes_what_is_installed_and_names_the_rest_in_a_line() {
+    if !can_run_everything() {
+        return;
+    }
+    let bench = Bench::new();
+    let missing = bench.temp.path().join("none");
+    let fake = script(&bench, "fake-runc", "echo hello world");
+    let run = |more: &[&str]| {
+        let mut command = bench.command(&["run", "startup", "--samples", "1", "--workloads", "noop"]);
+        for name in ["bwrap", "lxc", "nspawn", "crun", "youki", "gvisor", "podman", "docker"] {
+            command.arg(format!("--tool={name}={}", missing.display()));
+        }
+        command.arg(format!("--tool=runc={}", fake.display())).args(more);
+        let output = command.arg("--out").arg(&bench.out).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let run = results::load(&bench.latest()).unwrap();
+        (run.backends.into_iter().map(|of| of.name).collect::<Vec<_>>(), stderr(&output))
+    };
+    let (names, said) = run(&[]);
+    assert!(names.contains(&"process".to_owned()) && names.contains(&"runc".to_owned()), "{names:?}");
+    assert!(!names.contains(&"docker".to_owned()), "{names:?}");
+    let line = said.lines().find(|line| line.contains("not on this host")).unwrap();
+    assert!(line.contains("bwrap, lxc, nspawn, crun, youki, gvisor, podman, docker"), "{line}");
+    let (names, said) = run(&["--backends", "builtin"]);
+    assert!(!names.contains(&"runc".to_owned()) && !said.contains("not on this host"), "{names:?} {said}");
+}
