@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use results::evidence::{CPU_LIMIT, MEMORY_LIMIT, MEMORY_OWNERS, PIDS_LIMIT, ROOT_ACCESS};
 use results::{BackendStatus, Experiment, Metric, Run};
 
 use crate::common::{Bench, can_run_everything, cgroups_of, processes_with};
@@ -167,7 +168,19 @@ fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
     );
     let filtered = if backend == "gvisor" { "0" } else { "2" };
     assert_eq!(fact("seccomp-mode"), filtered, "{backend}");
-    assert!(!fact("memory-owners").is_empty(), "{backend}");
+    assert!(!fact(MEMORY_OWNERS).is_empty(), "{backend}");
+    assert_eq!((fact(ROOT_ACCESS).as_str(), fact(CPU_LIMIT).as_str()), ("read-only", "1"), "{backend}");
+    // With what the runtime needs for itself.
+    let limit = |key| fact(key).parse::<u64>().unwrap_or_else(|_| panic!("{backend}: {}", fact(key)));
+    assert!(limit(MEMORY_LIMIT) >= 32 << 20 && limit(PIDS_LIMIT) >= 64, "{backend}");
+    if backend == "docker" {
+        for (experiment, metric) in
+            [(Experiment::Startup, Metric::DaemonCpuTime), (Experiment::Memory, Metric::DaemonMemory)]
+        {
+            let found = run.measurement(experiment, "noop", backend, &metric);
+            assert!(found.is_some_and(|m| m.samples[0] > 0.0), "{metric}");
+        }
+    }
     assert_nothing_is_left(&bench, pid, backend);
 }
 
