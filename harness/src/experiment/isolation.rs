@@ -215,8 +215,7 @@ fn attempt(
         // It has a ceiling of its own, and dropping it kills it.
         return Ok(Err("it has no cgroup here, so there is no limit to hold".to_owned()));
     }
-    let (said, seen) =
-        witness::beside(instance.cgroup(), || tried::follow(&mut follower, &*instance, ready));
+    let (said, seen) = witness::beside(instance.cgroup(), || tried::follow(&mut follower, &*instance, ready));
     let said = said?;
     // Before it is reaped: the cgroup goes with it, if it has not gone already.
     let now = Figures::of(instance.cgroup());

@@ -118,7 +118,9 @@ fn pids(said: &Said, figures: &Figures, failure: Option<&str>) -> Result<Judged,
         (None, Some(processes), _) => processes,
         // A runtime whose own threads count may not survive that it gets no more.
         (Some(how), None, Some(refused)) if refused > 0 => {
-            let text = format!("nothing came past it, and the runtime itself ended there ({how}; {refused} forks refused)");
+            let text = format!(
+                "nothing came past it, and the runtime itself ended there ({how}; {refused} forks refused)"
+            );
             let verdict = Ok(Verdict { held: true, reach: 1.0, text });
             let why = "the runtime ended at the limit before its processes were counted".to_owned();
             return Ok(Judged { verdict, reached: Err(why) });
