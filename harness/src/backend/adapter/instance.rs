@@ -31,6 +31,19 @@ pub struct Remains {
     pub name: String,
 }
 
+impl Remains {
+    /// Removes the folders: what is left of an instance that has ended well.
+    pub fn tidy(&self) {
+        for folder in &self.folders {
+            if let Err(error) = fs::remove_dir_all(folder)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::debug!("cannot remove {}: {error}", folder.display());
+            }
+        }
+    }
+}
+
 /// A running tool and the instance behind it.
 #[derive(Debug)]
 pub struct Running {
@@ -82,13 +95,8 @@ impl Running {
 
     /// Removes what a tool that has ended well leaves behind.
     fn tidy(&mut self) {
-        let Some(remains) = self.remains.take() else { return };
-        for folder in &remains.folders {
-            if let Err(error) = fs::remove_dir_all(folder)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::debug!("cannot remove {}: {error}", folder.display());
-            }
+        if let Some(remains) = self.remains.take() {
+            remains.tidy();
         }
     }
 

@@ -37,7 +37,8 @@ use crate::scratch::{CgroupNames, Scratch, check_cgroups};
 
 use instance::{Remains, Running};
 use processes::Kin;
-use runtime::{CgroupOf, Facts, Order, Runtime, Site};
+pub use runtime::Line;
+use runtime::{CgroupOf, Facts, Marker, Order, Runtime, Site};
 
 pub use custom::Custom;
 pub use sweep::{release, sweep};
@@ -146,8 +147,12 @@ impl Adapter {
         self.ready.as_ref().context("the backend was not prepared")
     }
 
-    /// Starts an instance of the prepared runtime.
-    fn launch(&self, ready: &Ready, job: &Job) -> Result<Running> {
+    /// Makes everything that an instance needs but for starting it.
+    ///
+    /// # Errors
+    /// What the host refused, or that the backend was not prepared.
+    pub fn stage(&self, job: &Job) -> Result<Staged> {
+        let ready = self.ready()?;
         let name = ready.names.next_name();
         let order = Order { tool: &ready.tool, site: &ready.site, job, name: &name };
         let mut before = Vec::new();
@@ -178,17 +183,44 @@ impl Adapter {
             fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
         }
         done("bundle");
-        let line = self.runtime.command(&order);
-        let mut words = line.words.into_iter();
+        let (line, marker) = (self.runtime.command(&order), self.runtime.marker(&order));
+        Ok(Staged { line, cgroup, dir, before, marker, remains })
+    }
+
+    fn launch(&self, job: &Job) -> Result<Running> {
+        let staged = self.stage(job)?;
+        let mut words = staged.line.words.into_iter();
         let mut spec = Spec::process(words.next().context("a command line is empty")?);
         spec.args = words.collect();
         spec.env = environment();
-        spec.files = line.files;
+        spec.files = staged.line.files;
         spec.stderr = Stdio::Pipe;
-        spec.cgroup = cgroup.as_ref().map(Cgroup::join);
+        spec.cgroup = staged.cgroup.as_ref().map(Cgroup::join);
         let tool = container::start(&spec)?;
-        let kin = Kin { tool: Some(tool.pid()), marker: self.runtime.marker(&order) };
-        Ok(Running::new(tool, cgroup, before, kin, remains))
+        let kin = Kin { tool: Some(tool.pid()), marker: staged.marker };
+        Ok(Running::new(tool, staged.cgroup, staged.before, kin, staged.remains))
+    }
+}
+
+/// An instance that wants only to be started: what stands on its command line is in its place. Whoever has several run from
+/// it, one after the other, puts back what a start uses up.
+#[derive(Debug)]
+pub struct Staged {
+    /// Program, arguments, and the open files that they name by number.
+    pub line: Line,
+    /// The cgroup in which the program is to be started, if it makes none itself.
+    pub cgroup: Option<Cgroup>,
+    /// The instance's own folder.
+    pub dir: PathBuf,
+    before: Vec<(String, u64)>,
+    marker: Marker,
+    remains: Remains,
+}
+
+impl Staged {
+    /// Removes what was made.
+    pub fn clear(self) {
+        self.remains.tidy();
     }
 }
 
@@ -253,12 +285,11 @@ impl Backend for Adapter {
         let site = Site { rootfs: rootfs(scratch.dir())?, dir, token: scratch.token().to_owned() };
         self.runtime.prepare(&tool, &site)?;
         self.ready = Some(Ready { tool, site, names: scratch.cgroup_names() });
-        let ready = self.ready()?;
-        proof::prove(|job| self.launch(ready, job))
+        proof::prove(|job| self.launch(job))
     }
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
-        Ok(Box::new(self.launch(self.ready()?, job)?))
+        Ok(Box::new(self.launch(job)?))
     }
 
     fn joins(&self, experiment: Experiment) -> bool {
