@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
@@ -37,11 +37,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Whence, lseek};
 use reports::format::{number, quantity};
 use results::Unit;
-use results::stats::median;
+use results::stats::{median, quantile};
 
 const ROUNDS: usize = 20;
 const RUNS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(60);
+/// Between two of hyperfine's runs, as between two of ours: what the kernel still does for one would fall into the next.
+const PAUSE: Duration = Duration::from_millis(5);
 /// The word that makes this program put back what a start has used up.
 const AGAIN: &str = "--again";
 /// As in the experiment `startup`.
@@ -80,8 +82,10 @@ fn main() -> Result<()> {
     measure(rounds, wants)
 }
 
-/// Before each of hyperfine's runs: a file that must not be there is removed, an inherited file is put at its beginning.
+/// Before each of hyperfine's runs: a file that must not be there is removed, an inherited file is put at its beginning, and
+/// the CPU is kept awake for a while.
 fn again(args: &[String]) -> Result<()> {
+    let until = Instant::now() + PAUSE;
     let (dir, files) = args.split_first().context("a folder")?;
     // Not every tool writes one.
     let _ = fs::remove_file(Path::new(dir).join("cid"));
@@ -90,6 +94,9 @@ fn again(args: &[String]) -> Result<()> {
         // SAFETY: it is open for as long as this process lives: whoever started this has left it open for it.
         let file = unsafe { BorrowedFd::borrow_raw(number) };
         lseek(file, 0, Whence::SeekSet)?;
+    }
+    while Instant::now() < until {
+        thread::yield_now();
     }
     Ok(())
 }
@@ -212,12 +219,12 @@ fn hyperfine(Peer { command, staged }: &Peer) -> Result<Vec<f64>> {
     call.args(["-c", "while [ \"$1\" != -- ]; do echo 0 >\"$1\"; shift; done; shift; exec \"$@\"", "sh"]);
     call.args(staged.iter().filter_map(|staged| staged.cgroup.as_ref()).flat_map(|c| c.join_files()));
     call.args(["--", "hyperfine", "-N", "--style", "none", "--warmup", "1", "--runs", &RUNS.to_string()]);
-    if let Some(staged) = staged {
-        let this = std::env::current_exe()?;
-        let mut words = vec![this.display().to_string(), AGAIN.to_owned(), staged.dir.display().to_string()];
-        words.extend(staged.line.files.iter().map(|file| file.as_raw_fd().to_string()));
-        call.arg("--prepare").arg(shlex::try_join(words.iter().map(String::as_str))?);
-    }
+    let dir = staged.as_ref().map_or(Path::new("/nowhere"), |staged| &staged.dir);
+    let this = std::env::current_exe()?;
+    let mut words = vec![this.display().to_string(), AGAIN.to_owned(), dir.display().to_string()];
+    let files = staged.iter().flat_map(|staged| &staged.line.files);
+    words.extend(files.map(|file| file.as_raw_fd().to_string()));
+    call.arg("--prepare").arg(shlex::try_join(words.iter().map(String::as_str))?);
     let output = call.arg("--export-json").arg(file.path()).arg(command).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -295,6 +302,7 @@ fn show(samples: &BTreeMap<(&'static str, &'static str), Vec<f64>>) {
         "hyperfine -N",
         "ours, spawn to end",
         "ratio",
+        "of fastest tenths",
         "cgroup, bundle",
         "removal",
         "all of ours",
@@ -307,12 +315,15 @@ fn show(samples: &BTreeMap<(&'static str, &'static str), Vec<f64>>) {
             let (ours, peer) = (of(name, what)?, of(name, "hyperfine")?);
             Some(number(ours / peer))
         };
+        let fastest = |what| quantile(samples.get(&(*name, what))?, 0.1);
+        let of_fastest = fastest("alive").zip(fastest("hyperfine")).map(|(ours, peer)| number(ours / peer));
         let or_none = |text: Option<String>| text.unwrap_or("—".to_owned());
         table.add_row([
             (*name).to_owned(),
             time(of(name, "hyperfine")),
             time(of(name, "alive")),
             or_none(ratio("alive")),
+            or_none(of_fastest),
             time(of(name, "staging")),
             time(of(name, "removal")),
             time(of(name, "whole")),
