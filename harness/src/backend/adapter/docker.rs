@@ -1,18 +1,24 @@
 //! `docker`: the daemon must be running before; what it and containerd do and keep is not part of an instance.
 
 use std::ffi::OsString;
-use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::Pid;
+use procfs::process::Stat;
 
 use super::super::footprint::Footprint;
 use super::image;
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Marker, Order, Runtime, Site};
 use super::tool::{PATIENT, QUICK, call, words};
 use crate::backend::Details;
+
+/// Where the daemon listens if DOCKER_HOST does not say otherwise.
+const SOCKET: &str = "unix:///var/run/docker.sock";
 
 /// Docker.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ impl Runtime for Docker {
             oldest: (20, 0),
             cgroup: CgroupOf::Runtime,
             needs_root: false,
-            unequal: "its own default seccomp filter; CPU time of the daemon and of the shim, which it starts, is not in cpu_time",
+            unequal: "its own default seccomp filter; CPU time of the daemon is apart (daemon_cpu_time), that of the shim, which it starts, in neither",
             kernel: None,
             is_oci: false,
             allowance: Allowance::default(),
@@ -44,6 +50,10 @@ impl Runtime for Docker {
         let mut details = Details::from([("daemon_version".to_owned(), server.trim().to_owned())]);
         details.extend(daemon_memory().map(|text| ("daemon_memory".to_owned(), text)));
         Ok(details)
+    }
+
+    fn daemons(&self) -> Vec<i32> {
+        daemons().into_iter().map(|(_, pid)| pid).collect()
     }
 
     fn prepare(&mut self, tool: &Path, site: &Site) -> Result<()> {
@@ -106,18 +116,34 @@ fn cpus() -> Option<String> {
     (i64::try_from(chosen.len()).ok()? < online).then(|| chosen.join(","))
 }
 
-/// What the daemon and its containerd occupy now, apart from any container.
+/// The daemon that listens where the client asks, and the containerd that it uses: its child, or else one of the host's own.
+/// None if the daemon is on another machine.
+fn daemons() -> Vec<(String, i32)> {
+    let host = std::env::var("DOCKER_HOST");
+    let socket = host.as_deref().unwrap_or(SOCKET).strip_prefix("unix://").map(Path::new);
+    let peer = socket
+        .and_then(|path| UnixStream::connect(path).ok())
+        .and_then(|stream| getsockopt(&stream, PeerCredentials).ok());
+    let stats = procfs::process::all_processes().into_iter().flatten().flatten();
+    let stats: Vec<Stat> = stats.filter_map(|process| process.stat().ok()).collect();
+    // A socket that systemd made says systemd.
+    let Some(peer) = peer else { return Vec::new() };
+    let is_daemon = |of: &&Stat| of.comm == "dockerd";
+    let daemon = stats.iter().filter(is_daemon).find(|of| of.pid == peer.pid());
+    let Some(daemon) = daemon.or_else(|| stats.iter().find(is_daemon)) else { return Vec::new() };
+    let is_containerd = |of: &&Stat| of.comm == "containerd";
+    let own = stats.iter().filter(is_containerd).find(|of| of.ppid == daemon.pid);
+    let containerd = own.or_else(|| stats.iter().filter(is_containerd).find(|of| of.ppid == 1));
+    [Some(daemon), containerd].into_iter().flatten().map(|of| (of.comm.clone(), of.pid)).collect()
+}
+
+/// What they occupy now, apart from any container.
 fn daemon_memory() -> Option<String> {
-    let processes = procfs::process::all_processes().ok()?.flatten();
-    let found: Vec<String> = processes
-        .filter_map(|process| {
-            let name = fs::read_to_string(format!("/proc/{}/comm", process.pid)).ok()?;
-            let name = name.trim();
-            let pss =
-                ["dockerd", "containerd"].contains(&name).then(|| Footprint::of(process.pid).ok())??.pss;
-            Some(format!("{name} {:.1} MiB PSS", pss as f64 / f64::from(1 << 20)))
-        })
-        .collect();
+    let of = |(name, pid): (String, i32)| {
+        let pss = Footprint::of(pid).ok()?.pss;
+        Some(format!("{name} {:.1} MiB PSS", pss as f64 / f64::from(1 << 20)))
+    };
+    let found: Vec<String> = daemons().into_iter().filter_map(of).collect();
     (!found.is_empty())
         .then(|| format!("{}, before the run and shared by all its containers", found.join(", ")))
 }

@@ -24,13 +24,14 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use container::cgroup::Cgroup;
 use container::{Spec, Stdio, now_ns};
 use results::Experiment;
 
-use super::native::limits;
+use super::native::{cpu_time, limits};
 use super::{Backend, Details, Group, Instance, Job, JobLimits, Options};
 use crate::output::chain;
 use crate::scratch::{CgroupNames, Scratch, check_cgroups};
@@ -72,6 +73,7 @@ struct Ready {
     tool: PathBuf,
     site: Site,
     names: CgroupNames,
+    daemons: Vec<i32>,
 }
 
 /// All adapters, in the order of the tables.
@@ -284,7 +286,8 @@ impl Backend for Adapter {
         DirBuilder::new().mode(0o755).create(&dir).with_context(|| format!("create {}", dir.display()))?;
         let site = Site { rootfs: rootfs(scratch.dir())?, dir, token: scratch.token().to_owned() };
         self.runtime.prepare(&tool, &site)?;
-        self.ready = Some(Ready { tool, site, names: scratch.cgroup_names() });
+        let daemons = self.runtime.daemons();
+        self.ready = Some(Ready { tool, site, names: scratch.cgroup_names(), daemons });
         proof::prove(|job| self.launch(job))
     }
 
@@ -300,6 +303,13 @@ impl Backend for Adapter {
             Experiment::Syscalls => self.facts.kernel.is_some(),
             _ => false,
         }
+    }
+
+    fn daemon_cpu_time(&self) -> Option<Duration> {
+        let daemons = &self.ready.as_ref()?.daemons;
+        // One that was started anew meanwhile cannot be told.
+        let sum = daemons.iter().map(|pid| cpu_time(*pid)).sum::<Result<Duration, String>>().ok()?;
+        (!daemons.is_empty()).then_some(sum)
     }
 
     fn limited_by(&self) -> &'static str {
