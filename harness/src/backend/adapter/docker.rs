@@ -1,8 +1,10 @@
 //! `docker`: the daemon must be running before; what it and containerd do and keep is not part of an instance.
 
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -14,11 +16,16 @@ use procfs::process::Stat;
 use super::super::footprint::Footprint;
 use super::image;
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Marker, Order, Runtime, Site};
-use super::tool::{PATIENT, QUICK, call, words};
+use super::tool::{PATIENT, QUICK, call, find, words};
 use crate::backend::Details;
 
+const NAME: &str = "docker";
+
 /// Where the daemon listens if DOCKER_HOST does not say otherwise.
-const SOCKET: &str = "unix:///var/run/docker.sock";
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// How long a daemon may take to make a container that it was told to make.
+const IN_FLIGHT: Duration = Duration::from_secs(3);
 
 /// Docker.
 #[derive(Debug)]
@@ -27,9 +34,9 @@ pub struct Docker;
 impl Runtime for Docker {
     fn facts(&self) -> Facts {
         Facts {
-            name: "docker",
+            name: NAME,
             summary: "docker run, the daemon running and the image prepared before",
-            program: "docker".into(),
+            program: NAME.into(),
             provider: "apt-get install docker.io, or https://docs.docker.com/engine/install".to_owned(),
             version_args: Some(words(&["--version"])),
             oldest: (20, 0),
@@ -105,6 +112,49 @@ impl Runtime for Docker {
     }
 }
 
+/// Removes containers and images of stale runs, if a daemon listens; returns what it removed.
+pub fn sweep(is_stale: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+    let listens = std::env::var_os("DOCKER_HOST").is_some() || Path::new(SOCKET).exists();
+    let Some(tool) = listens.then(|| find(Path::new(NAME))).flatten() else { return Vec::new() };
+    let ask = |args: &[&str]| call(&tool, args, QUICK).unwrap_or_default();
+    let containers = || {
+        let all = ask(&["ps", "--all", "--filter", "name=bench-", "--format", "{{.Names}}"]);
+        all.lines().filter(|name| is_stale(name)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut removed = Vec::new();
+    let mut awaited = begun(is_stale);
+    let end = Instant::now() + IN_FLIGHT;
+    loop {
+        for name in containers() {
+            ask(&["rm", "--force", &name]);
+            awaited.retain(|other| *other != name);
+            removed.push(Path::new(NAME).join(name));
+        }
+        if awaited.is_empty() || Instant::now() > end {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let images = ask(&["images", "--format", "{{.Repository}}"]);
+    for name in images.lines().filter(|name| is_stale(name)) {
+        ask(&["rmi", "--force", name]);
+        removed.push(Path::new(NAME).join(name));
+    }
+    removed
+}
+
+/// Instances of stale runs whose container the daemon may still be making: their client was killed before it had an answer.
+fn begun(is_stale: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let below = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+    let runs = below(std::env::temp_dir()).filter(|run| run.file_name().to_str().is_some_and(is_stale));
+    let instances = runs.flat_map(|run| below(run.path().join(NAME)));
+    // The client makes the file before it asks.
+    let is_answered =
+        |of: &fs::DirEntry| of.path().join(image::CID).metadata().is_ok_and(|file| file.len() > 0);
+    let unanswered = instances.filter(|of| of.path().is_dir() && !is_answered(of));
+    unanswered.filter_map(|of| of.file_name().into_string().ok()).collect()
+}
+
 /// The CPUs that the calling thread may use, as a list; `None` if that is any.
 fn cpus() -> Option<String> {
     let set = sched_getaffinity(Pid::from_raw(0)).ok()?;
@@ -120,7 +170,7 @@ fn cpus() -> Option<String> {
 /// None if the daemon is on another machine.
 fn daemons() -> Vec<(String, i32)> {
     let host = std::env::var("DOCKER_HOST");
-    let socket = host.as_deref().unwrap_or(SOCKET).strip_prefix("unix://").map(Path::new);
+    let socket = host.as_deref().map_or(Some(SOCKET), |host| host.strip_prefix("unix://"));
     let peer = socket
         .and_then(|path| UnixStream::connect(path).ok())
         .and_then(|stream| getsockopt(&stream, PeerCredentials).ok());

@@ -20,6 +20,9 @@ use super::super::{Ended, Instance};
 use super::processes::Kin;
 use super::tool::{IMPATIENT, call, excerpt};
 
+/// How long a tool gets to end by itself before it is made to.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// What is to be removed with an instance.
 #[derive(Debug, Default)]
 pub struct Remains {
@@ -103,17 +106,27 @@ impl Running {
     /// Ends and removes everything, in whatever state it is. What cannot be removed, `bench clean` finds by its name.
     fn destroy(&mut self) {
         let Some(remains) = &self.remains else { return };
-        for line in &remains.calls {
-            let Some((program, args)) = line.split_first() else { continue };
-            if let Err(why) = call(program.as_ref(), args, IMPATIENT) {
-                // Not there any more, most likely.
-                tracing::debug!("{why}");
-            }
+        // Without input the agent ends, and the tool with it: in the middle of a start, too, when a daemon that has been told to
+        // make a container can be told nothing about it yet.
+        drop(self.tool.stdin.take());
+        let ended = self.tool.wait_timeout(GRACE);
+        if let Ok(Some(_)) = ended {
+            // Reaped: from here on the number may be another process's.
+            self.kin.tool = None;
         }
-        self.kin.kill();
-        self.tool.kill();
-        if let Err(error) = self.tool.wait() {
-            tracing::debug!("{error}");
+        if !ended.is_ok_and(|exit| exit.is_some_and(|exit| exit.status.success())) {
+            for line in &remains.calls {
+                let Some((program, args)) = line.split_first() else { continue };
+                if let Err(why) = call(program.as_ref(), args, IMPATIENT) {
+                    // Not there any more, most likely.
+                    tracing::debug!("{why}");
+                }
+            }
+            self.kin.kill();
+            self.tool.kill();
+            if let Err(error) = self.tool.wait() {
+                tracing::debug!("{error}");
+            }
         }
         // Only now is there nobody left who makes cgroups.
         let name = &remains.name;
