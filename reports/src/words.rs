@@ -9,6 +9,7 @@ pub(crate) fn metric(metric: &Metric) -> String {
         Metric::Phase(name) => return format!("phase {name}"),
         Metric::TeardownTime => "teardown time",
         Metric::CpuTime => "CPU time, whole life",
+        Metric::DaemonCpuTime => "CPU time of daemons meanwhile",
         Metric::MemoryCurrent => "charged to the cgroup (memory.current)",
         Metric::Pss => "proportional set size (PSS)",
         Metric::Uss => "unique set size (USS)",

@@ -21,6 +21,8 @@ pub enum Metric {
     TeardownTime,
     /// CPU time (user + system) of the instance over its life, as reaped.
     CpuTime,
+    /// CPU time of daemons that work for all instances, from an instance's start to its end.
+    DaemonCpuTime,
     /// What the instance's cgroup is charged.
     MemoryCurrent,
     /// Proportional set size of the instance's host processes.
@@ -61,6 +63,7 @@ const FIXED: &[(&str, Metric)] = &[
     ("startup_time", Metric::StartupTime),
     ("teardown_time", Metric::TeardownTime),
     ("cpu_time", Metric::CpuTime),
+    ("daemon_cpu_time", Metric::DaemonCpuTime),
     ("memory_current", Metric::MemoryCurrent),
     ("pss", Metric::Pss),
     ("uss", Metric::Uss),
@@ -90,6 +93,7 @@ impl Metric {
             | Metric::Phase(_)
             | Metric::TeardownTime
             | Metric::CpuTime
+            | Metric::DaemonCpuTime
             | Metric::TimePerOp
             | Metric::StopAllTime
             | Metric::WallTime => Unit::Nanoseconds,

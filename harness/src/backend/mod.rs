@@ -141,6 +141,11 @@ pub trait Backend: Send + Sync {
         "limits of its cgroup"
     }
 
+    /// CPU time used so far by daemons that work for all its instances and are part of none; `None` without such.
+    fn daemon_cpu_time(&self) -> Option<Duration> {
+        None
+    }
+
     /// What marks every one of its samples, if anything does.
     fn flag(&self) -> Option<&'static str> {
         None

@@ -69,6 +69,7 @@ pub(super) fn measure(
     };
     let watch = rig.watch();
     let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
+    let daemons = backend.daemon_cpu_time();
 
     let started = now_ns();
     let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
@@ -87,6 +88,11 @@ pub(super) fn measure(
     observations.extend(durations(started, &phases, ready));
     observations.push(Observation::time(Metric::TeardownTime, gone - asked));
     observations.push(Observation::time(Metric::CpuTime, ended.cpu_time.as_nanos() as u64));
+    // What they do later for this one is in the next one's.
+    if let Some((before, after)) = daemons.zip(backend.daemon_cpu_time()) {
+        observations
+            .push(Observation::time(Metric::DaemonCpuTime, after.saturating_sub(before).as_nanos() as u64));
+    }
     if let Some(count) = ended.unknown_syscalls {
         observations.push(Observation::new(Metric::UnknownSyscalls, count as f64));
     }

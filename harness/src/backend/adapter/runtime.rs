@@ -142,6 +142,11 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         Ok(Details::new())
     }
 
+    /// Daemons that work for all its instances.
+    fn daemons(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
     /// One-time, untimed work.
     fn prepare(&mut self, _tool: &Path, _site: &Site) -> Result<()> {
         Ok(())
