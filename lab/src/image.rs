@@ -53,6 +53,8 @@ impl Image {
             "/etc/passwd",
             Node::Bytes(b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n".to_vec(), 0o644),
         );
+        // systemd-nspawn shows it to its containers.
+        image.add("/usr/lib/os-release", Node::Bytes(b"ID=lab\n".to_vec(), 0o644));
         image.add("/etc/group", Node::Bytes(b"root:x:0:\nnogroup:x:65534:\n".to_vec(), 0o644));
 
         let mut names = String::new();

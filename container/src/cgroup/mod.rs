@@ -204,6 +204,11 @@ impl Cgroup {
         self.dirs.iter().map(Dir::join_file).collect()
     }
 
+    /// Whether somebody else made it ([`Self::of_process`]), who may remove it any time.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
     /// Memory charged now.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod neighbour;
 mod tried;
+mod witness;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -32,6 +33,8 @@ use crate::trial::{Follower, TrialError};
 const LIMIT: Duration = Duration::from_secs(60);
 /// The memory limit: as for other idle or small instances.
 const MEMORY: u64 = 32 * MIB;
+/// That of a storm, so that nothing but its own limit stops it: the kernel frees what a refused fork has cost only later.
+const STORM_MEMORY: u64 = 4 * MEMORY;
 /// Where a hog ends by itself, in MiB: well above every limit, the kernel of a Linux guest included.
 const CEILING_MIB: u64 = 256;
 /// What a host must have to spare before a hog is let loose.
@@ -86,6 +89,10 @@ impl Limit {
             Self::Pids => ["110", "2000000"],
             Self::Cpu => ["170", "4000000"],
         }
+    }
+
+    fn memory_bytes(self) -> u64 {
+        if self == Self::Pids { STORM_MEMORY } else { MEMORY }
     }
 
     fn job_limits(self) -> JobLimits {
@@ -197,7 +204,7 @@ fn attempt(
     let limit = Limit::of(workload);
     let [a, b, c, d] = limit.options();
     let (args, deadline) = ([workload.name, a, b, c, d], Some(LIMIT));
-    let (memory_bytes, limits) = (MEMORY, limit.job_limits());
+    let (memory_bytes, limits) = (limit.memory_bytes(), limit.job_limits());
     let job = Job { args: &args, env: &[], memory_bytes, limits, accounted: true, deadline };
     let mut follower = Follower::new(rig.interrupt, LIMIT + LAST_WORDS);
     let mut instance = backend.start(&job).map_err(TrialError::Backend)?;
@@ -208,9 +215,11 @@ fn attempt(
         // It has a ceiling of its own, and dropping it kills it.
         return Ok(Err("it has no cgroup here, so there is no limit to hold".to_owned()));
     }
-    let said = tried::follow(&mut follower, &*instance, ready)?;
-    // Before it is reaped: the cgroup goes with it.
-    let figures = Figures::of(instance.cgroup());
+    let (said, seen) = witness::beside(instance.cgroup(), || tried::follow(&mut follower, &*instance, ready));
+    let said = said?;
+    // Before it is reaped: the cgroup goes with it, if it has not gone already.
+    let now = Figures::of(instance.cgroup());
+    let figures = seen.map_or(now.clone(), |seen| now.or(seen));
     let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
     // What ended of itself has said how.
     let is_silent = said.ceiling_mib.is_none() && said.refused.is_none() && ended.failure.is_some();

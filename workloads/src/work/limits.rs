@@ -93,7 +93,7 @@ pub fn fork_storm(meter: &Meter) -> Result<(), Stop> {
     done(meter)
 }
 
-/// Computes until `--batch-ns` have passed; an operation is a thousand pseudo-random numbers.
+/// Computes until `--batch-ns` have passed, and idles until its input ends; an operation is a thousand pseudo-random numbers.
 pub fn spin(meter: &Meter) -> Result<(), Stop> {
     let mut random = XorShift::new();
     let mut work = || (0..1000).for_each(|_| _ = black_box(random.next()));
@@ -110,7 +110,9 @@ pub fn spin(meter: &Meter) -> Result<(), Stop> {
     };
     events::line(meter.out, format_args!("{SAMPLE} {ops} {ns}"))?;
     events::line(meter.out, format_args!("{END} {}", begun + ns))?;
-    done(meter)
+    done(meter)?;
+    // What it has used is read from outside, and whoever started it may reap it before that.
+    super::startup::noop(meter)
 }
 
 /// Works until it was made to pause, and returns when it went on; or gives up waiting for that.

@@ -13,9 +13,12 @@ pub fn name(site: &Site) -> String {
     format!("{}:latest", site.token)
 }
 
+/// The file of an instance's folder that has the tool's own name of the container.
+pub const CID: &str = "cid";
+
 /// Where the tool writes its own name of the container, which the cgroup and the shim carry.
 pub fn cid_file(order: &Order) -> PathBuf {
-    order.dir().join("cid")
+    order.dir().join(CID)
 }
 
 /// The root file system as an archive, to be imported.

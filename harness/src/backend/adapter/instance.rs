@@ -24,6 +24,9 @@ use super::processes::Kin;
 use super::tool::{IMPATIENT, call, excerpt};
 use super::vm::{END_OF_INPUT, Ending, Machine};
 
+/// How long a tool gets to end by itself before it is made to.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// What is to be removed with an instance.
 #[derive(Debug, Default)]
 pub struct Remains {
@@ -33,6 +36,19 @@ pub struct Remains {
     pub folders: Vec<PathBuf>,
     /// Of its cgroups, those that a killed runtime leaves: their names begin with this.
     pub name: String,
+}
+
+impl Remains {
+    /// Removes the folders: what is left of an instance that has ended well.
+    pub fn tidy(&self) {
+        for folder in &self.folders {
+            if let Err(error) = fs::remove_dir_all(folder)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::debug!("cannot remove {}: {error}", folder.display());
+            }
+        }
+    }
 }
 
 /// A running tool and the instance behind it.
@@ -90,30 +106,35 @@ impl Running {
 
     /// Removes what a tool that has ended well leaves behind.
     fn tidy(&mut self) {
-        let Some(remains) = self.remains.take() else { return };
-        for folder in &remains.folders {
-            if let Err(error) = fs::remove_dir_all(folder)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::debug!("cannot remove {}: {error}", folder.display());
-            }
+        if let Some(remains) = self.remains.take() {
+            remains.tidy();
         }
     }
 
     /// Ends and removes everything, in whatever state it is. What cannot be removed, `bench clean` finds by its name.
     fn destroy(&mut self) {
         let Some(remains) = &self.remains else { return };
-        for line in &remains.calls {
-            let Some((program, args)) = line.split_first() else { continue };
-            if let Err(why) = call(program.as_ref(), args, IMPATIENT) {
-                // Not there any more, most likely.
-                tracing::debug!("{why}");
-            }
+        // Without input the agent ends, and the tool with it: in the middle of a start, too, when a daemon that has been told to
+        // make a container can be told nothing about it yet.
+        drop(self.tool.stdin.take());
+        let ended = self.tool.wait_timeout(GRACE);
+        if let Ok(Some(_)) = ended {
+            // Reaped: from here on the number may be another process's.
+            self.kin.tool = None;
         }
-        self.kin.kill();
-        self.tool.kill();
-        if let Err(error) = self.tool.wait() {
-            tracing::debug!("{error}");
+        if !ended.is_ok_and(|exit| exit.is_some_and(|exit| exit.status.success())) {
+            for line in &remains.calls {
+                let Some((program, args)) = line.split_first() else { continue };
+                if let Err(why) = call(program.as_ref(), args, IMPATIENT) {
+                    // Not there any more, most likely.
+                    tracing::debug!("{why}");
+                }
+            }
+            self.kin.kill();
+            self.tool.kill();
+            if let Err(error) = self.tool.wait() {
+                tracing::debug!("{error}");
+            }
         }
         // Only now is there nobody left who makes cgroups.
         let name = &remains.name;

@@ -15,6 +15,10 @@ use crate::host::cgroup_generation;
 /// The folder that stands for /var/lib/lxc.
 const CONTAINERS: &str = "containers";
 const FILTER: &str = "seccomp";
+/// Where it mounts the root before it enters it; its own folder for that is not everywhere.
+const MOUNT: &str = "mount";
+/// Whether the kernel has AppArmor (security/apparmor/lsm.c).
+const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";
 
 /// Where it keeps locks, by the path of that folder.
 pub const LOCKS: &str = "/run/lxc/lock";
@@ -44,8 +48,10 @@ impl Runtime for Lxc {
     }
 
     fn prepare(&mut self, _tool: &Path, site: &Site) -> Result<()> {
-        let path = site.dir.join(CONTAINERS);
-        fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+        for folder in [CONTAINERS, MOUNT] {
+            let path = site.dir.join(folder);
+            fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+        }
         let path = site.dir.join(FILTER);
         fs::write(&path, filter()).with_context(|| format!("write {}", path.display()))
     }
@@ -100,6 +106,7 @@ fn config(order: &Order, allowance: Allowance) -> String {
     let name = order.name;
     let mut lines = vec![
         format!("lxc.rootfs.path = dir:{}", order.site.rootfs.display()),
+        format!("lxc.rootfs.mount = {}", order.site.dir.join(MOUNT).display()),
         "lxc.rootfs.options = ro".to_owned(),
         "lxc.uts.name = container".to_owned(),
         "lxc.net.0.type = empty".to_owned(),
@@ -115,6 +122,10 @@ fn config(order: &Order, allowance: Allowance) -> String {
         format!("lxc.cgroup.dir.container = {name}"),
         format!("lxc.cgroup.dir.monitor = {name}.monitor"),
     ];
+    // `container` has no profile, and LXC's own is there only where its package was installed with AppArmor running.
+    if fs::read_to_string(APPARMOR).is_ok_and(|text| text.starts_with('Y')) {
+        lines.push("lxc.apparmor.profile = unconfined".to_owned());
+    }
     if cgroup_generation() == "v2" {
         lines.push(format!("lxc.cgroup2.memory.max = {memory}"));
         lines.push(format!("lxc.cgroup2.cpu.max = {quota} {PERIOD_US}"));

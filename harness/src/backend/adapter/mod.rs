@@ -38,11 +38,13 @@ use crate::scratch::{CgroupNames, Scratch, check_cgroups};
 
 use instance::{Remains, Running};
 use processes::Kin;
-use runtime::{CgroupOf, Facts, Order, Runtime, Site};
+pub use runtime::Line;
+use runtime::{CgroupOf, Facts, Marker, Order, Runtime, Site};
 
 pub use custom::Custom;
 pub use sweep::{release, sweep};
 pub use vm::Accelerator;
+use vm::Machine;
 
 /// What the command line says about tools.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +75,7 @@ struct Ready {
     tool: PathBuf,
     site: Site,
     names: CgroupNames,
+    daemons: Vec<i32>,
 }
 
 /// All adapters, in the order of the tables.
@@ -84,7 +87,7 @@ pub fn all(options: &Options) -> Vec<Adapter> {
         runtimes.push(Box::new(oci));
     }
     runtimes.push(Box::new(podman::Podman));
-    runtimes.push(Box::new(docker::Docker::default()));
+    runtimes.push(Box::new(docker::Docker));
     for qemu in vm::Qemu::all(kernel.as_deref(), options.qemu_accel) {
         runtimes.push(Box::new(qemu));
     }
@@ -153,8 +156,12 @@ impl Adapter {
         self.ready.as_ref().context("the backend was not prepared")
     }
 
-    /// Starts an instance of the prepared runtime.
-    fn launch(&self, ready: &Ready, job: &Job) -> Result<Running> {
+    /// Makes everything that an instance needs but for starting it.
+    ///
+    /// # Errors
+    /// What the host refused, or that the backend was not prepared.
+    pub fn stage(&self, job: &Job) -> Result<Staged> {
+        let ready = self.ready()?;
         let name = ready.names.next_name();
         let order = Order { tool: &ready.tool, site: &ready.site, job, name: &name };
         let mut before = Vec::new();
@@ -186,18 +193,47 @@ impl Adapter {
             fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
         }
         done("bundle");
-        let line = self.runtime.command(&order);
-        let mut words = line.words.into_iter();
+        let (line, marker) = (self.runtime.command(&order), self.runtime.marker(&order));
+        let machine = self.runtime.machine(&order);
+        Ok(Staged { line, cgroup, dir, before, marker, remains, machine })
+    }
+
+    fn launch(&self, job: &Job) -> Result<Running> {
+        let staged = self.stage(job)?;
+        let mut words = staged.line.words.into_iter();
         let mut spec = Spec::process(words.next().context("a command line is empty")?);
         spec.args = words.collect();
         spec.env = environment();
-        spec.env.extend(line.env);
-        spec.files = line.files;
+        spec.env.extend(staged.line.env);
+        spec.files = staged.line.files;
         spec.stderr = Stdio::Pipe;
-        spec.cgroup = cgroup.as_ref().map(Cgroup::join);
+        spec.cgroup = staged.cgroup.as_ref().map(Cgroup::join);
         let tool = container::start(&spec)?;
-        let kin = Kin { tool: Some(tool.pid()), marker: self.runtime.marker(&order) };
-        Ok(Running::new(tool, cgroup, before, kin, remains, self.runtime.machine(&order)))
+        let kin = Kin { tool: Some(tool.pid()), marker: staged.marker };
+        Ok(Running::new(tool, staged.cgroup, staged.before, kin, staged.remains, staged.machine))
+    }
+}
+
+/// An instance that wants only to be started: what stands on its command line is in its place. Whoever has several run from
+/// it, one after the other, puts back what a start uses up.
+#[derive(Debug)]
+pub struct Staged {
+    /// Program, arguments, and the open files that they name by number.
+    pub line: Line,
+    /// The cgroup in which the program is to be started, if it makes none itself.
+    pub cgroup: Option<Cgroup>,
+    /// The instance's own folder.
+    pub dir: PathBuf,
+    before: Vec<(String, u64)>,
+    marker: Marker,
+    remains: Remains,
+    machine: Option<Machine>,
+}
+
+impl Staged {
+    /// Removes what was made.
+    pub fn clear(self) {
+        self.remains.tidy();
     }
 }
 
@@ -260,13 +296,13 @@ impl Backend for Adapter {
         DirBuilder::new().mode(0o755).create(&dir).with_context(|| format!("create {}", dir.display()))?;
         let site = Site { rootfs: rootfs(scratch.dir())?, dir, token: scratch.token().to_owned() };
         self.runtime.prepare(&tool, &site)?;
-        self.ready = Some(Ready { tool, site, names: scratch.cgroup_names() });
-        let ready = self.ready()?;
-        proof::prove(self.runtime.patience(), |job| self.launch(ready, job))
+        let daemons = self.runtime.daemons();
+        self.ready = Some(Ready { tool, site, names: scratch.cgroup_names(), daemons });
+        proof::prove(self.runtime.patience(), |job| self.launch(job))
     }
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {
-        Ok(Box::new(self.launch(self.ready()?, job)?))
+        Ok(Box::new(self.launch(job)?))
     }
 
     fn joins(&self, experiment: Experiment) -> bool {
@@ -284,7 +320,7 @@ impl Backend for Adapter {
     }
 
     fn daemons(&self) -> &[i32] {
-        self.runtime.daemons()
+        self.ready.as_ref().map_or(&[], |ready| &ready.daemons)
     }
 
     fn limited_by(&self) -> &'static str {

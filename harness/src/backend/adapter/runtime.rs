@@ -142,6 +142,11 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         Ok(Details::new())
     }
 
+    /// Daemons that work for all its instances.
+    fn daemons(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
     /// One-time, untimed work.
     fn prepare(&mut self, _tool: &Path, _site: &Site) -> Result<()> {
         Ok(())
@@ -181,11 +186,6 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     /// How long its first start may take. The slowest container takes a second with a cold cache.
     fn patience(&self) -> Duration {
         Duration::from_secs(15)
-    }
-
-    /// Processes that serve all instances, once prepared.
-    fn daemons(&self) -> &[i32] {
-        &[]
     }
 
     /// How the processes of an instance are told.

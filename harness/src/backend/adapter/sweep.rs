@@ -11,13 +11,12 @@ use procfs::process::Process;
 
 use super::lxc::remove_locks;
 use super::runtime::ROOTFS;
-use super::tool::{QUICK, call, find};
-use super::{nspawn, podman};
+use super::{docker, nspawn, podman};
 
 /// Removes what belongs to runs that `is_stale` calls so by an instance's name; returns what it was.
 pub fn sweep(is_stale: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut removed = processes(is_stale);
-    removed.extend(docker(is_stale));
+    removed.extend(docker::sweep(is_stale));
     for folder in nspawn::TRACES {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_stale)) {
@@ -65,23 +64,4 @@ fn processes(is_stale: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
         }
     }
     killed
-}
-
-/// Asks Docker's daemon, if one listens.
-fn docker(is_stale: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
-    let listens = std::env::var_os("DOCKER_HOST").is_some() || Path::new("/var/run/docker.sock").exists();
-    let Some(tool) = listens.then(|| find(Path::new("docker"))).flatten() else { return Vec::new() };
-    let ask = |args: &[&str]| call(&tool, args, QUICK).unwrap_or_default();
-    let mut removed = Vec::new();
-    let containers = ask(&["ps", "--all", "--filter", "name=bench-", "--format", "{{.Names}}"]);
-    for name in containers.lines().filter(|name| is_stale(name)) {
-        ask(&["rm", "--force", name]);
-        removed.push(Path::new("docker").join(name));
-    }
-    let images = ask(&["images", "--format", "{{.Repository}}"]);
-    for name in images.lines().filter(|name| is_stale(name)) {
-        ask(&["rmi", "--force", name]);
-        removed.push(Path::new("docker").join(name));
-    }
-    removed
 }

@@ -41,6 +41,15 @@ impl Figures {
             refused_forks: cgroup.and_then(Cgroup::refused_forks),
         }
     }
+
+    /// These, and for each that is not known the other's.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.or(other.memory),
+            oom_kills: self.oom_kills.or(other.oom_kills),
+            refused_forks: self.refused_forks.or(other.refused_forks),
+        }
+    }
 }
 
 /// Whether a limit held in one trial.
@@ -105,13 +114,23 @@ fn memory(said: &Said, figures: &Figures, failure: Option<&str>) -> Result<Judge
 
 fn pids(said: &Said, figures: &Figures, failure: Option<&str>) -> Result<Judged, TrialError> {
     const WANTED: &str = "the count of the storm's processes";
-    let processes = match (failure, said.processes) {
-        (None, Some(processes)) => processes,
-        (how, _) => return Err(unexplained(WANTED, how)),
+    let processes = match (failure, said.processes, figures.refused_forks) {
+        (None, Some(processes), _) => processes,
+        // A runtime whose own threads count may not survive that it gets no more.
+        (Some(how), None, Some(refused)) if refused > 0 => {
+            let text = format!(
+                "nothing came past it, and the runtime itself ended there ({how}; {refused} forks refused)"
+            );
+            let verdict = Ok(Verdict { held: true, reach: 1.0, text });
+            let why = "the runtime ended at the limit before its processes were counted".to_owned();
+            return Ok(Judged { verdict, reached: Err(why) });
+        }
+        (how, ..) => return Err(unexplained(WANTED, how)),
     };
     let refused = match figures.refused_forks {
-        Some(count) => format!("{count} forks refused by the limit"),
-        None => "the kernel does not tell what refused the others".to_owned(),
+        Some(count @ 1..) => format!("{count} forks refused by the limit"),
+        // Of a cgroup below, older kernels count there (kernel/cgroup/pids.c).
+        Some(0) | None => "the kernel does not tell what refused the others".to_owned(),
     };
     let text = format!("{processes} processes of {PIDS}, {refused}");
     let reach = processes as f64 / PIDS as f64;
@@ -216,6 +235,27 @@ mod tests {
         };
         assert_eq!((storm(64).held, storm(65).held), (true, false));
         assert_eq!(storm(64).text, "64 processes of 64, 9 forks refused by the limit");
+    }
+
+    #[test]
+    fn a_runtime_that_ends_at_the_limit_of_processes_was_held_and_one_that_just_ends_failed() {
+        let ended = |refused_forks| {
+            let figures = Figures { refused_forks, ..figures(1, 0) };
+            judge(Limit::Pids, &Said::default(), &figures, Some("exit status: 2"))
+        };
+        let judged = ended(Some(3)).unwrap();
+        let verdict = judged.verdict.unwrap();
+        assert!(verdict.held && verdict.text.contains("exit status: 2; 3 forks refused"), "{verdict:?}");
+        assert!(judged.reached.is_err());
+        assert!(ended(Some(0)).is_err() && ended(None).is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_taken_from_what_was_seen_before() {
+        let gone = Figures { memory: Err("gone".to_owned()), oom_kills: None, refused_forks: Some(9) };
+        assert_eq!(gone.or(figures(32, 1)), figures(32, 1));
+        let other = Figures { refused_forks: Some(1), ..figures(1, 0) };
+        assert_eq!(figures(32, 1).or(other), figures(32, 1));
     }
 
     #[test]

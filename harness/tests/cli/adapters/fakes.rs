@@ -31,7 +31,7 @@ fn with_fake_runc(text: &str) -> (BackendStatus, String) {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let run = results::load(&bench.latest()).unwrap();
     baseline_went_on(&run);
-    assert_nothing_is_left(&bench, pid, "runc");
+    assert_nothing_is_left(&bench, pid, "runc", None);
     assert_eq!(processes_with(&tool.display().to_string()), [] as [String; 0]);
     reason(&run, "runc")
 }
@@ -137,7 +137,7 @@ fn a_described_runtime_is_one_more_backend() {
     assert_eq!(found.samples.len(), 2);
     let command = &run.backend("mine").unwrap().details["command"];
     assert!(command.ends_with("chroot SCRATCH/rootfs /workload WORKLOAD"), "{command}");
-    assert_nothing_is_left(&bench, pid, "mine");
+    assert_nothing_is_left(&bench, pid, "mine", None);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod daemon;
 mod fakes;
+mod left;
+mod together;
 mod vm;
 
 use std::fs;
@@ -12,11 +14,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use results::evidence::{CPU_LIMIT, MEMORY_LIMIT, MEMORY_OWNERS, PIDS_LIMIT, ROOT_ACCESS};
+use results::evidence::{
+    CPU_LIMIT, HELD, LIMIT_CPU, LIMIT_MEMORY, LIMIT_PIDS, MEMORY_LIMIT, MEMORY_OWNERS, PIDS_LIMIT,
+    ROOT_ACCESS,
+};
 use results::{BackendStatus, Experiment, Metric, Run};
 
-use crate::common::{Bench, can_run_everything, cgroups_of, processes_with};
+use crate::common::{Bench, can_run_everything, processes_with};
 use daemon::Dockerd;
+use left::assert_nothing_is_left;
 
 /// Backends and the programs that they need.
 const HERE: [(&str, &str); 6] = [
@@ -28,10 +34,23 @@ const HERE: [(&str, &str); 6] = [
     ("podman", "podman"),
 ];
 
+/// One that no package of Debian's provides: taken where it is, and not missed.
+const YOUKI: &str = "youki";
+
+/// Those that are here, with their programs.
+fn here() -> Vec<(&'static str, PathBuf)> {
+    let packaged = HERE.iter().filter_map(|(backend, program)| Some((*backend, installed(program)?)));
+    packaged.chain(on_path(YOUKI).map(|program| (YOUKI, program))).collect()
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
 /// Where `program` is; says so if it is not here, and fails where nothing may be skipped.
 fn installed(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    let found = on_path(program);
     if found.is_none() {
         println!("SKIPPED: needs {program}");
         assert!(
@@ -59,30 +78,6 @@ fn reason(run: &Run, backend: &str) -> (BackendStatus, String) {
     (record.status, record.reason.clone().unwrap_or_default())
 }
 
-/// Fails if anything of the run `pid` is left.
-fn assert_nothing_is_left(bench: &Bench, pid: u32, backend: &str) {
-    let token = format!("bench-{pid}-");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    // The kernel takes a moment to end what it was told to.
-    while !processes_with(&token).is_empty() && Instant::now() < deadline {
-        sleep(Duration::from_millis(20));
-    }
-    assert_eq!(processes_with(&token), [] as [String; 0], "{backend}");
-    assert_eq!(cgroups_of(pid), [] as [PathBuf; 0], "{backend}");
-    assert_eq!(bench.scratch_folders(), [] as [PathBuf; 0], "{backend}");
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    assert!(!mounts.contains(&token), "{backend}: {mounts}");
-    let below = Path::new("/run/lxc/lock").join(bench.temp.path().strip_prefix("/").unwrap());
-    assert!(!below.exists(), "{backend}: {}", below.display());
-    for folder in
-        ["/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export", "/run/runc", "/run/crun"]
-    {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let ours: Vec<_> = entries.filter(|e| e.file_name().to_string_lossy().starts_with(&token)).collect();
-        assert!(ours.is_empty(), "{backend}: {ours:?}");
-    }
-}
-
 /// Some way into the trials of a run that would take minutes.
 fn long_run(bench: &Bench, backend: &str, docker_host: Option<&str>) -> Child {
     let mut command = run_of(bench, backend, &["startup", "--samples", "100000"]);
@@ -106,22 +101,47 @@ fn long_run(bench: &Bench, backend: &str, docker_host: Option<&str>) -> Child {
     child
 }
 
+/// Ends runs in every way; the tool's own list shows an instance before, and none after.
 fn interrupted_and_killed(backend: &str, docker_host: Option<&str>) {
-    let bench = Bench::new();
-    let mut child = long_run(&bench, backend, docker_host);
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{backend}");
-    assert_nothing_is_left(&bench, child.id(), backend);
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let bench = Bench::new();
+        let mut child = long_run(&bench, backend, docker_host);
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{backend}: {signal}");
+        assert_nothing_is_left(&bench, child.id(), backend, docker_host);
+    }
+    // What a killed one leaves goes with `clean`, or else with the next run.
+    for next in
+        [&["clean"][..], &["run", "startup", "--samples", "1", "--backends", "process", "--out", "next"]]
+    {
+        let bench = Bench::new();
+        let mut child = long_run(&bench, backend, docker_host);
+        left::assert_is_listed(&bench, child.id(), backend, docker_host);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut next = bench.command(next);
+        next.envs(docker_host.map(|host| ("DOCKER_HOST", host)));
+        let ended = next.output().unwrap();
+        assert!(ended.status.success(), "{backend}: {}", stderr(&ended));
+        assert_nothing_is_left(&bench, child.id(), backend, docker_host);
+    }
+}
 
+/// An instance that dies of its memory limit is held, and leaves as little as one that ends well.
+fn stopped_by_its_limits(backend: &str, docker_host: Option<&str>) {
     let bench = Bench::new();
-    let mut child = long_run(&bench, backend, docker_host);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let mut clean = bench.command(&["clean"]);
-    clean.envs(docker_host.map(|host| ("DOCKER_HOST", host)));
-    let cleaned = clean.output().unwrap();
-    assert!(cleaned.status.success(), "{backend}: {}", stderr(&cleaned));
-    assert_nothing_is_left(&bench, child.id(), backend);
+    let mut command = run_of(&bench, backend, &["isolation", "--samples", "1", "--quick"]);
+    command.args(["--require", backend]).envs(docker_host.map(|host| ("DOCKER_HOST", host)));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{backend}: {}", stderr(&output));
+    let run = results::load(&bench.latest()).unwrap();
+    for limit in [LIMIT_MEMORY, LIMIT_PIDS, LIMIT_CPU] {
+        let found = run.evidence.iter().find(|of| of.backend == backend && of.key == limit);
+        assert!(found.is_some_and(|of| of.value.starts_with(HELD)), "{backend}: {found:?}");
+    }
+    assert_nothing_is_left(&bench, pid, backend, docker_host);
 }
 
 /// Runs it well, and looks at what the run says of it.
@@ -148,6 +168,8 @@ fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
         let found = run.measurement(experiment, workload, backend, &metric);
         assert_eq!(found.map(|m| m.samples.len()), Some(1), "{backend}: {metric}");
     }
+    let daemons = run.measurement(Experiment::Startup, "noop", backend, &Metric::DaemonCpuTime);
+    assert_eq!(daemons.is_some_and(|of| of.samples[0] > 0.0), backend == "docker", "{backend}: {daemons:?}");
     let details = &run.backend(backend).unwrap().details;
     assert_eq!(details["tool"], program.display().to_string());
     assert_eq!(details["sha256"].len(), 64);
@@ -181,7 +203,7 @@ fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
             assert!(found.is_some_and(|m| m.samples[0] > 0.0), "{metric}");
         }
     }
-    assert_nothing_is_left(&bench, pid, backend);
+    assert_nothing_is_left(&bench, pid, backend, docker_host);
 }
 
 #[test]
@@ -189,10 +211,8 @@ fn runtimes_of_others_run_the_same_agent_and_leave_nothing() {
     if !can_run_everything() {
         return;
     }
-    for (backend, program) in HERE {
-        if let Some(program) = installed(program) {
-            measured(backend, &program, None);
-        }
+    for (backend, program) in here() {
+        measured(backend, &program, None);
     }
 }
 
@@ -201,10 +221,18 @@ fn runtimes_of_others_leave_nothing_after_an_interrupt_or_a_kill() {
     if !can_run_everything() {
         return;
     }
-    for (backend, program) in HERE {
-        if installed(program).is_some() {
-            interrupted_and_killed(backend, None);
-        }
+    for (backend, _) in here() {
+        interrupted_and_killed(backend, None);
+    }
+}
+
+#[test]
+fn runtimes_of_others_hold_their_limits_and_leave_nothing_of_what_died_of_them() {
+    if !can_run_everything() {
+        return;
+    }
+    for (backend, _) in here() {
+        stopped_by_its_limits(backend, None);
     }
 }
 
@@ -218,8 +246,12 @@ fn docker_runs_the_same_agent_and_its_daemon_keeps_nothing_of_ours() {
     let host = daemon.host();
     measured("docker", &program, Some(&host));
     interrupted_and_killed("docker", Some(&host));
+    stopped_by_its_limits("docker", Some(&host));
     assert_eq!(daemon.ask(&["ps", "--all", "--quiet"]), "");
     assert_eq!(daemon.ask(&["images", "--quiet"]), "");
+    let folder = host.trim_start_matches("unix://").trim_end_matches("socket");
+    let shims = processes_with("containerd-shim").into_iter().filter(|line| line.contains(folder));
+    assert_eq!(shims.count(), 0);
 }
 
 #[test]

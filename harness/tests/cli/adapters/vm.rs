@@ -51,7 +51,7 @@ fn an_emulated_qemu_boots_the_guest_of_microvm_linux_and_every_sample_is_marked(
     let setup = of(Metric::Phase("vmm_setup".to_owned()));
     assert!(0.0 < setup.samples[0] && setup.samples[0] < start.samples[0], "{setup:?} {start:?}");
     assert!(start.flags.iter().flatten().flatten().any(|flag| flag == "software-emulation"), "{start:?}");
-    assert_nothing_is_left(&bench, pid, "qemu-q35");
+    assert_nothing_is_left(&bench, pid, "qemu-q35", None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use config::Config;
 
 use super::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime};
 use super::tool::words;
@@ -51,6 +52,14 @@ impl Oci {
     }
 }
 
+impl Oci {
+    fn config(&self, order: &Order) -> Config {
+        let config = config::config(order, self.facts().allowance);
+        // It executes nothing without one (libcontainer/src/workload/default.rs).
+        if self.kind == Kind::Youki { config.with_path() } else { config }
+    }
+}
+
 impl Runtime for Oci {
     fn facts(&self) -> Facts {
         let (name, summary, program, provider, oldest) = match self.kind {
@@ -72,7 +81,7 @@ impl Runtime for Oci {
                 "youki",
                 "youki, an OCI runtime in Rust",
                 "youki",
-                "https://github.com/youki-dev/youki (Debian has no package)",
+                "cargo install youki, or https://github.com/youki-dev/youki (Debian has no package)",
                 (0, 3),
             ),
             Kind::Gvisor => (
@@ -87,6 +96,10 @@ impl Runtime for Oci {
             Kind::Gvisor => {
                 "its sentry sits in the cgroup, which gets 96 MiB and 128 threads more; seccomp filters the sentry, not the \
                  agent"
+            }
+            Kind::Youki => {
+                "paths of /proc are masked one by one, where `container` mounts it read-only; the agent has a PATH, without \
+                 which it is not started"
             }
             _ => "paths of /proc are masked one by one, where `container` mounts it read-only",
         };
@@ -125,13 +138,13 @@ impl Runtime for Oci {
     }
 
     fn files(&self, order: &Order) -> Result<Vec<(&'static str, String)>> {
-        let config = serde_json::to_string(&config::config(order, self.facts().allowance))
-            .context("compose the bundle's config.json")?;
+        let config =
+            serde_json::to_string(&self.config(order)).context("compose the bundle's config.json")?;
         Ok(vec![("config.json", config)])
     }
 
     fn configuration(&self, order: &Order) -> Option<String> {
-        let config = config::config(order, self.facts().allowance);
+        let config = self.config(order);
         serde_json::to_string(&config.with_seccomp("the filter of `container`, rule by rule")).ok()
     }
 
