@@ -3,6 +3,7 @@
 //! This module gathers what the template (`templates/report.html`) shows; the template escapes every string that is not
 //! marked `safe`, and only what holds no string of the run, or escapes for itself, is: pictures, style sheet, script.
 
+mod anchors;
 mod cards;
 mod claims;
 mod density;
@@ -28,6 +29,7 @@ use crate::analysis::{Analysis, BASELINE};
 use crate::canvas::sketch;
 use crate::{format, palette};
 
+use anchors::Anchors;
 use cards::Card;
 use claims::Claims;
 use headline::Span;
@@ -68,6 +70,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         sections,
         systems: history_table::lines(analysis),
         claims: claims::claims(analysis),
+        anchors: anchors::anchors(analysis),
         backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
         disturbances: host::disturbances(analysis),
@@ -99,6 +102,7 @@ struct Page<'r> {
     cards: Vec<Card>,
     single: bool,
     claims: Claims,
+    anchors: Anchors,
     /// What stands before the claims.
     program: Vec<Section>,
     sections: Vec<Section>,
