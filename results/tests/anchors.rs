@@ -199,7 +199,13 @@ fn what_a_run_does_not_hold_says_why() {
     let judgement = of(&run, "wasp-process");
     assert_eq!((judgement.verdict, judgement.about), (NotComparable, Some(About::Samples)));
     assert!(judgement.measured.unwrap().interval.is_none() && judgement.reason.contains("--samples 6"));
-    // An emulator's numbers are none.
+    // A processor that is software has no numbers, be it the guest's or the host's.
+    let mut emulated = started(&[("qemu-q35", 900.0)]);
+    for m in &mut emulated.measurements {
+        m.flags = Some(vec![vec![results::EMULATION_FLAG.to_owned()]; m.samples.len()]);
+    }
+    let judgement = of(&emulated, "nsdi-qemu");
+    assert!(judgement.measured.is_none() && judgement.reason.contains("was software"), "{judgement:?}");
     run.host.hypervisor = Some("QEMU (TCG) (emulator)".into());
     let judgement = of(&run, "wasp-process");
     assert_eq!((judgement.about, judgement.measured), (Some(About::Host), None));

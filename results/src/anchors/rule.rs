@@ -20,7 +20,7 @@ pub const SAME_SIZE: f64 = 3.0;
 /// Beyond this factor, an order of magnitude, no machine of these years explains a difference.
 pub const OTHER_SIZE: f64 = 10.0;
 
-/// What a difference between source and run does to a verdict, in words; [`Rule::verdict`] is the same.
+/// What a difference between source and run does to a verdict, in words; it is what the rules do.
 pub const HOW_DIFFERENCES_COUNT: &str = "What is known to be otherwise in a run (stopping point, version, conditions, a virtual \
                                          machine as host of virtual machines) stands beside the verdict. A run that disagrees \
                                          contradicts only if none of it explains that; a promise that is kept is not reproduced \

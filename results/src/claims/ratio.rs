@@ -15,7 +15,9 @@ use serde::Serialize;
 use super::measure::{Family, Measure};
 use super::rule::{LEAST_BLOCKS, LEAST_WORKLOADS};
 use crate::stats::{Estimate, bootstrap_median, median, paired_ratio};
-use crate::{BackendStatus, Better, Experiment, Measurement, Metric, Run, Status, TEST_DELAY_FLAG};
+use crate::{
+    BackendStatus, Better, EMULATION_FLAG, Experiment, Measurement, Metric, Run, Status, TEST_DELAY_FLAG,
+};
 
 /// How many times as much `of` costs as `to`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -130,8 +132,12 @@ fn pair<'r>(
 /// A measurement, if it has samples that are what the backend costs.
 fn side<'r>(found: Option<&'r Measurement>, backend: &str) -> Result<&'r Measurement, String> {
     let m = found.ok_or_else(|| format!("not measured on {backend}"))?;
-    if m.flags.iter().flatten().flatten().any(|flag| flag == TEST_DELAY_FLAG) {
+    let marked = |with: &str| m.flags.iter().flatten().flatten().any(|flag| flag == with);
+    if marked(TEST_DELAY_FLAG) {
         return Err(format!("{backend} was delayed on purpose, by a test"));
+    }
+    if marked(EMULATION_FLAG) {
+        return Err(format!("the processor of {backend} was software: its numbers are no result"));
     }
     let why = m.reason.as_deref().unwrap_or("no sample");
     match m.status {

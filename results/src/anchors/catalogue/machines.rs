@@ -152,7 +152,7 @@ pub(super) static ANCHORS: &[Anchor] = &[
                 (
                     About::StoppingPoint,
                     Lean::Larger,
-                    "here the VMM's process and its configuration are in the time, too: it is longer",
+                    "here the VMM's process and its configuration are in the time, too, and READY comes over a serial port: it is longer",
                 ),
                 OTHER_GUEST,
             ],
