@@ -75,7 +75,7 @@ fn published(of: &Judgement) -> [String; 4] {
         format!("{}: {}", of.system, of.what),
         format!("{}{times}", of.figure),
         format!("{}; {}; {}", of.stops, of.machine, of.conditions),
-        format!("{}, {}, {}", of.source_short, of.place, of.date),
+        format!("{}, {}, {}", of.source, of.place, of.date),
     ]
 }
 

@@ -65,7 +65,7 @@ fn a_figure_beside_one_of_the_run_has_its_source_machine_and_stopping_point() {
     for (number, wanted) in [
         (1, "0.209 × runc’s 225 ms"),
         (1, "16 cores, 64 GB, Ubuntu 22.04"),
-        (1, "youki’s README, github.com/youki-dev/youki, collected 2026-11"),
+        (1, "youki, README, github.com/youki-dev/youki, collected 2026-11"),
         (2, "crun ÷ runc: 0.200 × (0.200–0.200), 16 blocks from the start call to READY"),
         (3, "but version: crun is version 1.15"),
     ] {
