@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod ab;
+pub mod anchors;
 pub mod baseline;
 pub mod claims;
 pub mod exec;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use results::Experiment;
 
 use ab::AbArgs;
+use anchors::AnchorsArgs;
 use baseline::BaselineCommand;
 use claims::ClaimsArgs;
 use exec::ExecArgs;
@@ -78,6 +80,11 @@ pub enum Command {
     ///
     /// A verdict is supported, refuted, inconclusive or not measured here; docs/method.md has the rules that hold for all.
     Claims(ClaimsArgs),
+    /// Set a run beside what others have published: which figures it reproduces, which it contradicts, and which cannot be
+    /// compared, and why.
+    ///
+    /// Each figure stands with its source, machine, conditions and stopping point; docs/method.md has the rules.
+    Anchors(AnchorsArgs),
     /// Judge a run against one or more others: what regressed, what improved, what cannot be told.
     ///
     /// Exit status 1 if something regressed by what may be the threshold or more, 2 if the runs cannot be compared.

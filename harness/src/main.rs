@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use harness::cli::{Cli, Command};
 use harness::command::{
-    ab, baseline, claims, clean, compare, doctor, exec, export, history, kernel, list, report, run,
+    ab, anchors, baseline, claims, clean, compare, doctor, exec, export, history, kernel, list, report, run,
 };
 use harness::status::{self, Outcome};
 use tracing::level_filters::LevelFilter;
@@ -34,6 +34,7 @@ fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Doctor(args) => doctor::doctor(&args)?,
         Command::Report(args) => report::report(&args)?,
         Command::Claims(args) => claims::claims(&args)?,
+        Command::Anchors(args) => anchors::anchors(&args)?,
         Command::Compare(args) => return compare::compare(&args),
         Command::Ab(args) => return ab::ab(&args),
         Command::Baseline(command) => baseline::baseline(&command)?,

@@ -3,6 +3,7 @@
 //! Invariant: the unit is chosen after rounding, so 999.9 ns reads `1.00 µs`, never `1000 ns`.
 
 use results::Unit;
+use results::anchors::{Measured, Multiple};
 use results::claims::Ratio;
 use results::stats::Estimate;
 
@@ -101,6 +102,22 @@ pub fn ratio(ratio: &Ratio) -> String {
     format!("{}{ends}, {blocks}", quantity(ratio.median, Unit::Ratio))
 }
 
+/// What a run has beside a published figure: `0.66 × (0.60–0.72), 12 blocks`.
+pub fn measured(of: &Measured) -> String {
+    let Measured { unit, median, blocks, .. } = *of;
+    let ends = match of.interval {
+        Some((low, high)) if unit == Unit::Ratio => format!(" ({})", interval(low, high, Unit::Count)),
+        Some((low, high)) => format!(" ({})", interval(low, high, unit)),
+        None => ", no interval".to_owned(),
+    };
+    format!("{}{ends}, {blocks} {}", quantity(median, unit), if blocks == 1 { "block" } else { "blocks" })
+}
+
+/// A published multiple: `0.660 × QEMU’s 244 ms`.
+pub fn multiple(of: &Multiple) -> String {
+    format!("{} {}’s {}", quantity(of.times, Unit::Ratio), of.of, of.figure)
+}
+
 /// A label of an axis: like [`quantity`], without zeros that say nothing (`0.5 ms`, `10 µs`).
 pub fn tick(value: f64, unit: Unit) -> String {
     let (size, suffix) = step(value, unit);
@@ -167,6 +184,18 @@ mod tests {
         };
         assert_eq!(of(Some((1.2, 1.26)), 60), "1.23\u{a0}× (1.20–1.26), 60 blocks");
         assert_eq!(of(None, 1), "1.23\u{a0}×, no interval, 1 block");
+    }
+
+    #[test]
+    fn what_a_run_has_beside_a_published_figure_comes_with_its_interval_and_blocks() {
+        let of = |unit, interval, blocks| {
+            measured(&Measured { of: "runc", to: None, unit, median: 4.8, interval, blocks })
+        };
+        assert_eq!(of(Unit::Ratio, Some((4.5, 5.0)), 9), "4.80\u{a0}× (4.50–5.00), 9 blocks");
+        assert_eq!(of(Unit::Nanoseconds, Some((4.5, 5.0)), 9), "4.80\u{a0}ns (4.50–5.00\u{a0}ns), 9 blocks");
+        assert_eq!(of(Unit::Nanoseconds, None, 1), "4.80\u{a0}ns, no interval, 1 block");
+        let published = Multiple { of: "QEMU", figure: "244\u{a0}ms".to_owned(), times: 0.66 };
+        assert_eq!(multiple(&published), "0.660\u{a0}× QEMU’s 244\u{a0}ms");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! it back, [`stats`] draws conclusions from it. Times are nanoseconds, sizes are bytes. Invariant: a run that was
 //! written or read by this crate has passed [`Run::check`].
 
+pub mod anchors;
 mod assembly;
 mod check;
 pub mod claims;

@@ -17,6 +17,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// What marks a sample of a backend that was delayed on purpose, to test comparisons: it is not what the backend costs.
 pub const TEST_DELAY_FLAG: &str = "test-delay";
 
+/// What marks a sample of a machine whose processor was emulated by software, though this host's own is not.
+pub const EMULATION_FLAG: &str = "software-emulation";
+
 /// Everything one `bench` invocation measured; the root of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

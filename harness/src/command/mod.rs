@@ -1,6 +1,7 @@
 //! The subcommands: each turns its arguments into an outcome and prints.
 
 pub mod ab;
+pub mod anchors;
 pub mod baseline;
 pub mod claims;
 pub mod clean;

@@ -7,6 +7,7 @@
 
 mod ab;
 mod adapters;
+mod anchors;
 mod bad_input;
 mod baseline;
 mod claims;

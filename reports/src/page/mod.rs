@@ -3,6 +3,7 @@
 //! This module gathers what the template (`templates/report.html`) shows; the template escapes every string that is not
 //! marked `safe`, and only what holds no string of the run, or escapes for itself, is: pictures, style sheet, script.
 
+mod anchors;
 mod cards;
 mod claims;
 mod density;
@@ -31,6 +32,7 @@ use crate::canvas::sketch;
 use crate::family::Family;
 use crate::{format, palette};
 
+use anchors::Anchors;
 use cards::Card;
 use claims::Claims;
 use headline::Span;
@@ -75,6 +77,7 @@ pub(crate) fn page(analysis: &Analysis<'_>) -> Result<String, Error> {
         systems: history_table::lines(analysis),
         claims: claims::claims(analysis),
         families: families(analysis)?,
+        anchors: anchors::anchors(analysis),
         backends: backends(analysis)?,
         evidence: tables::evidence(analysis)?,
         terms: terms::sheet(analysis)?,
@@ -109,6 +112,7 @@ struct Page<'r> {
     absent: Vec<Card>,
     single: bool,
     claims: Claims,
+    anchors: Anchors,
     /// What stands before the claims.
     program: Vec<Section>,
     sections: Vec<Section>,

@@ -1,8 +1,10 @@
 //! What a rule about numbers compares: one measurement, or a family of workloads as one.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
-use crate::{Experiment, Metric};
+use crate::{Experiment, Measurement, Metric, Run, Status};
 
 /// A cost that two backends are compared by.
 #[derive(Debug)]
@@ -17,6 +19,17 @@ pub enum Measure {
         workload: &'static str,
         /// What is measured.
         metric: Metric,
+    },
+    /// Several metrics of one workload, added up in each block.
+    Sum {
+        /// In words.
+        name: &'static str,
+        /// The plan they belong to.
+        experiment: Experiment,
+        /// The workload.
+        workload: &'static str,
+        /// What is measured, of one unit.
+        metrics: [Metric; 2],
     },
     /// Time per operation (of a bandwidth: time per byte) of many workloads.
     Family {
@@ -52,7 +65,23 @@ impl Measure {
     /// The plan it belongs to.
     pub fn experiment(&self) -> Experiment {
         match self {
-            Measure::One { experiment, .. } | Measure::Family { experiment, .. } => *experiment,
+            Measure::One { experiment, .. }
+            | Measure::Sum { experiment, .. }
+            | Measure::Family { experiment, .. } => *experiment,
+        }
+    }
+
+    /// Its samples on a backend; `None` if the run has none of them, or it is a family, whose workloads have no sum.
+    pub(super) fn find<'r>(&self, run: &'r Run, backend: &str) -> Option<Cow<'r, Measurement>> {
+        match self {
+            Measure::One { experiment, workload, metric, .. } => {
+                run.measurement(*experiment, workload, backend, metric).map(Cow::Borrowed)
+            }
+            Measure::Sum { experiment, workload, metrics: [first, second], .. } => {
+                let of = |metric| run.measurement(*experiment, workload, backend, metric);
+                Some(sum(of(first)?, of(second)?))
+            }
+            Measure::Family { .. } => None,
         }
     }
 
@@ -61,6 +90,9 @@ impl Measure {
         match self {
             Measure::One { experiment, workload, metric, .. } => {
                 format!("{metric} of {workload} (experiment {experiment})")
+            }
+            Measure::Sum { experiment, workload, metrics: [first, second], .. } => {
+                format!("{first} + {second} of {workload} (experiment {experiment})")
             }
             Measure::Family { experiment, workloads, .. } => {
                 let which = match workloads {
@@ -76,7 +108,29 @@ impl Measure {
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Measure::One { name, .. } | Measure::Family { name, .. } => f.write_str(name),
+            Measure::One { name, .. } | Measure::Sum { name, .. } | Measure::Family { name, .. } => {
+                f.write_str(name)
+            }
         }
     }
+}
+
+/// The sum over the blocks that hold both, with the flags of both; of one that has no samples that one, for its reason.
+fn sum<'r>(first: &'r Measurement, second: &'r Measurement) -> Cow<'r, Measurement> {
+    if let Some(without) = [first, second].into_iter().find(|m| m.status != Status::Ok) {
+        return Cow::Borrowed(without);
+    }
+    let place: HashMap<u32, usize> =
+        second.blocks.iter().enumerate().map(|(at, block)| (*block, at)).collect();
+    let marks = |m: &Measurement, at: usize| -> Vec<String> {
+        m.flags.iter().filter_map(|all| all.get(at)).flatten().cloned().collect()
+    };
+    let mut both = Measurement { blocks: vec![], samples: vec![], flags: Some(vec![]), ..first.clone() };
+    for (at, block) in first.blocks.iter().enumerate() {
+        let Some(&other) = place.get(block) else { continue };
+        both.blocks.push(*block);
+        both.samples.push(first.samples[at] + second.samples[other]);
+        both.flags.get_or_insert_default().push([marks(first, at), marks(second, other)].concat());
+    }
+    Cow::Owned(both)
 }

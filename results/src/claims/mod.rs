@@ -25,6 +25,7 @@ pub use catalogue::CLAIMS;
 pub use facts::{Fact, FactWanted, KernelWanted};
 pub use measure::{Family, Measure};
 pub use overall::HOW_PARTS_COMBINE;
+pub(crate) use ratio::{Gap, cost, ratio};
 pub use ratio::{Ratio, Spread};
 pub use rule::{LEAST_BLOCKS, LEAST_WORKLOADS, RatioWanted, Rule};
 

@@ -15,7 +15,9 @@ use serde::Serialize;
 use super::measure::{Family, Measure};
 use super::rule::{LEAST_BLOCKS, LEAST_WORKLOADS};
 use crate::stats::{Estimate, bootstrap_median, median, paired_ratio};
-use crate::{BackendStatus, Better, Experiment, Measurement, Metric, Run, Status, TEST_DELAY_FLAG};
+use crate::{
+    BackendStatus, Better, EMULATION_FLAG, Experiment, Measurement, Metric, Run, Status, TEST_DELAY_FLAG,
+};
 
 /// How many times as much `of` costs as `to`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,7 +51,7 @@ pub struct Spread {
 
 /// Why there is no ratio.
 #[derive(Debug, PartialEq)]
-pub(super) enum Gap {
+pub(crate) enum Gap {
     /// The run does not hold it.
     Missing(String),
     /// The run holds it, but it says nothing.
@@ -57,13 +59,44 @@ pub(super) enum Gap {
 }
 
 /// Compares two backends by a measure.
-pub(super) fn ratio(run: &Run, what: &Measure, of: &'static str, to: &'static str) -> Result<Ratio, Gap> {
+pub(crate) fn ratio(run: &Run, what: &Measure, of: &'static str, to: &'static str) -> Result<Ratio, Gap> {
+    held(run, what, &[of, to])?;
+    let (estimate, workloads) = match what {
+        Measure::One { .. } | Measure::Sum { .. } => {
+            let (a, b) = (what.find(run, of), what.find(run, to));
+            let (a, b) = pair([a.as_deref(), b.as_deref()], [of, to]).map_err(Gap::Missing)?;
+            // Above the line, noise around 0 is no problem: less is a smaller ratio.
+            positive(&[b]).map_err(Gap::Unusable)?;
+            let none = || Gap::Missing(format!("{of} and {to} share no block with a ratio"));
+            (paired_ratio(a, b, run.config.seed).ok_or_else(none)?, None)
+        }
+        Measure::Family { experiment, workloads, .. } => {
+            let (estimate, spread) = family(run, *experiment, workloads, [of, to])?;
+            (estimate, Some(spread))
+        }
+    };
+    let Estimate { median, low, high, n: blocks } = estimate;
+    let interval = (blocks >= LEAST_BLOCKS).then_some((low, high));
+    Ok(Ratio { of, to, median, interval, blocks, workloads })
+}
+
+/// What a backend costs by a measure that is no family.
+pub(crate) fn cost(run: &Run, what: &Measure, of: &'static str) -> Result<Estimate, Gap> {
+    held(run, what, &[of])?;
+    let found = what.find(run, of);
+    let measurement = side(found.as_deref(), of).map_err(Gap::Missing)?;
+    let none = || Gap::Unusable(format!("a sample of {what} on {of} is not a number"));
+    bootstrap_median(&measurement.samples, run.config.seed).ok_or_else(none)
+}
+
+/// Whether the run can hold a measure of these backends at all; else why not.
+fn held(run: &Run, what: &Measure, backends: &[&str]) -> Result<(), Gap> {
     if let Some(emulator) = run.host.emulator() {
         return Err(Gap::Missing(format!(
             "emulated: the processor of this host is software, {emulator}, so that its numbers are no result"
         )));
     }
-    for backend in [of, to] {
+    for backend in backends {
         ran(run, backend).map_err(Gap::Missing)?;
     }
     let experiment = what.experiment();
@@ -72,23 +105,7 @@ pub(super) fn ratio(run: &Run, what: &Measure, of: &'static str, to: &'static st
             "this run holds nothing of it: bench run {experiment} measures it"
         )));
     }
-    let (estimate, workloads) = match what {
-        Measure::One { workload, metric, .. } => {
-            let find = |backend| run.measurement(experiment, workload, backend, metric);
-            let (a, b) = pair([find(of), find(to)], [of, to]).map_err(Gap::Missing)?;
-            // Above the line, noise around 0 is no problem: less is a smaller ratio.
-            positive(&[b]).map_err(Gap::Unusable)?;
-            let none = || Gap::Missing(format!("{of} and {to} share no block with a ratio"));
-            (paired_ratio(a, b, run.config.seed).ok_or_else(none)?, None)
-        }
-        Measure::Family { workloads, .. } => {
-            let (estimate, spread) = family(run, experiment, workloads, [of, to])?;
-            (estimate, Some(spread))
-        }
-    };
-    let Estimate { median, low, high, n: blocks } = estimate;
-    let interval = (blocks >= LEAST_BLOCKS).then_some((low, high));
-    Ok(Ratio { of, to, median, interval, blocks, workloads })
+    Ok(())
 }
 
 /// Whether a backend could be used; else why not.
@@ -109,20 +126,26 @@ fn pair<'r>(
     sides: [Option<&'r Measurement>; 2],
     backends: [&str; 2],
 ) -> Result<(&'r Measurement, &'r Measurement), String> {
-    let side = |found: Option<&'r Measurement>, backend: &str| {
-        let m = found.ok_or_else(|| format!("not measured on {backend}"))?;
-        if m.flags.iter().flatten().flatten().any(|flag| flag == TEST_DELAY_FLAG) {
-            return Err(format!("{backend} was delayed on purpose, by a test"));
-        }
-        let why = m.reason.as_deref().unwrap_or("no sample");
-        match m.status {
-            _ if !m.samples.is_empty() => Ok(m),
-            Status::Ok | Status::NotApplicable => Err(format!("not on {backend}: {why}")),
-            Status::Unavailable => Err(format!("unavailable on {backend}: {why}")),
-            Status::Failed => Err(format!("failed on {backend}: {why}")),
-        }
-    };
     Ok((side(sides[0], backends[0])?, side(sides[1], backends[1])?))
+}
+
+/// A measurement, if it has samples that are what the backend costs.
+fn side<'r>(found: Option<&'r Measurement>, backend: &str) -> Result<&'r Measurement, String> {
+    let m = found.ok_or_else(|| format!("not measured on {backend}"))?;
+    let marked = |with: &str| m.flags.iter().flatten().flatten().any(|flag| flag == with);
+    if marked(TEST_DELAY_FLAG) {
+        return Err(format!("{backend} was delayed on purpose, by a test"));
+    }
+    if marked(EMULATION_FLAG) {
+        return Err(format!("the processor of {backend} was software: its numbers are no result"));
+    }
+    let why = m.reason.as_deref().unwrap_or("no sample");
+    match m.status {
+        _ if !m.samples.is_empty() => Ok(m),
+        Status::Ok | Status::NotApplicable => Err(format!("not on {backend}: {why}")),
+        Status::Unavailable => Err(format!("unavailable on {backend}: {why}")),
+        Status::Failed => Err(format!("failed on {backend}: {why}")),
+    }
 }
 
 /// A slope may be 0 or below by noise, and a damaged file may hold anything.

@@ -121,7 +121,7 @@ impl fmt::Display for Rule {
                     "{what}, {of} ÷ {to}: {wanted}; the ratio is the median over at least {LEAST_BLOCKS} blocks"
                 )?;
                 match what {
-                    Measure::One { .. } => Ok(()),
+                    Measure::One { .. } | Measure::Sum { .. } => Ok(()),
                     Measure::Family { .. } => write!(
                         f,
                         " of the geometric mean over all workloads, at least {LEAST_WORKLOADS}, that both ran"

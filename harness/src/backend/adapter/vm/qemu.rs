@@ -85,7 +85,7 @@ impl Runtime for Qemu {
             groups: &[Group::Adapter, Group::Vm],
             // Its translator keeps what it has translated.
             allowance: Allowance { memory_bytes: guest::KERNEL_ALLOWANCE + (512 << 20), pids: 16 },
-            flag: (self.accelerator == Accelerator::Tcg).then_some("software-emulation"),
+            flag: (self.accelerator == Accelerator::Tcg).then_some(results::EMULATION_FLAG),
         }
     }
 
