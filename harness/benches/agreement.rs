@@ -25,7 +25,7 @@ use anyhow::{Context, Result, bail};
 use comfy_table::Table;
 use container::now_ns;
 use harness::backend::adapter::{self, Adapter, Staged};
-use harness::backend::{self, Backend, Instance, Job, JobLimits};
+use harness::backend::{self, Backend, Group, Instance, Job, JobLimits};
 use harness::experiment::Rig;
 use harness::experiment::density::Extent;
 use harness::interrupt::Interrupt;
@@ -182,7 +182,9 @@ fn subjects(scratch: &Scratch, wants: impl Fn(&str) -> bool) -> Result<Vec<Subje
             subjects.push(Subject { backend, peer });
         }
     }
-    for mut adapter in adapter::all(&options).into_iter().filter(|adapter| wants(adapter.name())) {
+    // A machine's monitor is not told to end by an input that ends.
+    let is_wanted = |adapter: &Adapter| wants(adapter.name()) && !adapter.groups().contains(&Group::Vm);
+    for mut adapter in adapter::all(&options).into_iter().filter(is_wanted) {
         if is_ready(&mut adapter, scratch) {
             let peer = Some(peer(&adapter)?);
             subjects.push(Subject { backend: Box::new(adapter), peer });

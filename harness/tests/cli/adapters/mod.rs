@@ -147,8 +147,9 @@ fn stopped_by_its_limits(backend: &str, docker_host: Option<&str>) {
 /// Runs it well, and looks at what the run says of it.
 fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
     let bench = Bench::new();
-    let args = ["startup", "memory", "syscalls", "--workloads", "noop,getpid", "--samples", "1", "--quick"];
-    let mut command = run_of(&bench, backend, &args);
+    let experiments = ["startup", "memory", "syscalls", "cpu", "density"];
+    let mut command = run_of(&bench, backend, &experiments);
+    command.args(["--workloads", "noop,getpid,sha256", "--samples", "1", "--quick", "--instances", "2"]);
     command.args(["--require", backend, "--tool", &format!("{backend}={}", program.display())]);
     command.envs(docker_host.map(|host| ("DOCKER_HOST", host)));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -164,6 +165,9 @@ fn measured(backend: &str, program: &Path, docker_host: Option<&str>) {
         (Experiment::Memory, "noop", Metric::MemoryCurrent),
         (Experiment::Memory, "noop", Metric::MarginalMemory),
         (Experiment::Syscalls, "getpid", Metric::TimePerOp),
+        (Experiment::Cpu, "sha256", Metric::TimePerOp),
+        (Experiment::Density, "serial", Metric::MarginalMemory),
+        (Experiment::Density, "parallel-2", Metric::StartRate),
     ] {
         let found = run.measurement(experiment, workload, backend, &metric);
         assert_eq!(found.map(|m| m.samples.len()), Some(1), "{backend}: {metric}");

@@ -17,6 +17,10 @@ use crate::host::cgroup_generation;
 /// Where the runtimes keep what they know of their containers: in our folder, not in the host's /run.
 const STATE: &str = "state";
 
+/// Before youki: 0.7 ignores SIGCHLD until it begins to wait for it (commands/run.rs, `handle_foreground`), and then waits for
+/// ever for a container that has ended before; a blocked signal is kept for it. Of coreutils since 8.31.
+const UNLOST: [&str; 2] = ["/usr/bin/env", "--block-signal=CHLD"];
+
 /// One of the runtimes.
 #[derive(Clone, Debug)]
 pub struct Oci {
@@ -99,7 +103,7 @@ impl Runtime for Oci {
             }
             Kind::Youki => {
                 "paths of /proc are masked one by one, where `container` mounts it read-only; the agent has a PATH, without \
-                 which it is not started"
+                 which it is not started; `env`, without which youki may miss the agent's end, takes half a millisecond"
             }
             _ => "paths of /proc are masked one by one, where `container` mounts it read-only",
         };
@@ -149,7 +153,8 @@ impl Runtime for Oci {
     }
 
     fn command(&self, order: &Order) -> Line {
-        let mut line = self.global(order);
+        let mut line = if self.kind == Kind::Youki { words(&UNLOST) } else { Vec::new() };
+        line.extend(self.global(order));
         line.extend(["run".into(), "--bundle".into(), order.dir().into(), order.name.into()]);
         Line { words: line, ..Line::default() }
     }
