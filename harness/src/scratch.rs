@@ -154,9 +154,11 @@ fn maker(name: &str) -> Option<(i32, u64)> {
     Some((pid.parse().ok()?, start.parse().ok()?))
 }
 
-/// A process id alone may be reused; with its start time it is unique until the next boot.
+/// A process id alone may be reused; with its start time it is unique until the next boot. None of one that has ended, whether its
+/// parent has noticed or not: the first process of many a container does not hurry.
 fn start_time(pid: i32) -> Option<u64> {
-    procfs::process::Process::new(pid).and_then(|process| process.stat()).map(|stat| stat.starttime).ok()
+    let stat = procfs::process::Process::new(pid).and_then(|process| process.stat()).ok()?;
+    (stat.state != 'Z').then_some(stat.starttime)
 }
 
 fn token_of_this_process() -> procfs::ProcResult<String> {
@@ -167,6 +169,20 @@ fn token_of_this_process() -> procfs::ProcResult<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_ended_does_not_live_on_because_nobody_reaps_it() {
+        let mut child = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        assert!(start_time(pid).is_some());
+        child.kill().unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while start_time(pid).is_some() && std::time::Instant::now() < deadline {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(start_time(pid), None);
+        child.wait().unwrap();
+    }
 
     #[test]
     fn a_token_names_its_process_and_a_cgroup_name_carries_it() {
