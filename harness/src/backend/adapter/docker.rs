@@ -175,10 +175,10 @@ fn daemons() -> Vec<(String, i32)> {
     let peer = socket
         .and_then(|path| UnixStream::connect(path).ok())
         .and_then(|stream| getsockopt(&stream, PeerCredentials).ok());
+    let Some(peer) = peer else { return Vec::new() };
     let stats = procfs::process::all_processes().into_iter().flatten().flatten();
     let stats: Vec<Stat> = stats.filter_map(|process| process.stat().ok()).collect();
     // A socket that systemd made says systemd.
-    let Some(peer) = peer else { return Vec::new() };
     let is_daemon = |of: &&Stat| of.comm == "dockerd";
     let daemon = stats.iter().filter(is_daemon).find(|of| of.pid == peer.pid());
     let Some(daemon) = daemon.or_else(|| stats.iter().find(is_daemon)) else { return Vec::new() };
