@@ -92,6 +92,11 @@ impl Running {
         }
     }
 
+    /// Whether it is a virtual machine.
+    pub fn is_machine(&self) -> bool {
+        self.machine.is_some()
+    }
+
     /// What its tool said on standard error; what it left running may hold the pipe open.
     fn said(&mut self) -> String {
         let Some(mut stderr) = self.tool.stderr.take() else { return String::new() };
@@ -193,7 +198,7 @@ impl Instance for Running {
     }
 
     fn cpu_time(&self) -> Result<Duration, String> {
-        if self.machine.is_some() {
+        if self.is_machine() {
             // The monitor is the whole of it.
             return cpu_time(self.tool.pid());
         }

@@ -298,7 +298,7 @@ impl Backend for Adapter {
         self.runtime.prepare(&tool, &site)?;
         let daemons = self.runtime.daemons();
         self.ready = Some(Ready { tool, site, names: scratch.cgroup_names(), daemons });
-        proof::prove(self.runtime.patience(), |job| self.launch(job))
+        proof::prove(|job| self.launch(job))
     }
 
     fn start(&self, job: &Job) -> Result<Box<dyn Instance>> {

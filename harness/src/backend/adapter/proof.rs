@@ -11,14 +11,20 @@ use workloads::protocol::{Event, Parser};
 use super::instance::Running;
 use crate::backend::{Instance, Job, JobLimits};
 
+/// How long a first start may take. The slowest container takes a second with a cold cache; a machine boots a distribution's
+/// kernel, on a busy or emulated host.
+const CONTAINER_READY: Duration = Duration::from_secs(15);
+const MACHINE_READY: Duration = Duration::from_secs(60);
+
 /// How long its end may take.
 const GONE: Duration = Duration::from_secs(10);
 
-/// Starts one instance, waits for READY, at most for its runtime's `patience`, and stops it.
-pub fn prove(patience: Duration, launch: impl FnOnce(&Job) -> Result<Running>) -> Result<()> {
+/// Starts one instance, waits for READY and stops it.
+pub fn prove(launch: impl FnOnce(&Job) -> Result<Running>) -> Result<()> {
     let (memory_bytes, limits) = (32 << 20, JobLimits::USUAL);
     let job = Job { args: &["noop"], env: &[], memory_bytes, limits, accounted: false, deadline: None };
     let mut instance = launch(&job)?;
+    let patience = if instance.is_machine() { MACHINE_READY } else { CONTAINER_READY };
     if !is_ready(&instance, patience)? {
         let ended = instance.stop(GONE)?;
         let how = ended.failure.unwrap_or_else(|| "it ended with exit status 0".to_owned());

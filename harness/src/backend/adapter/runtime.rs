@@ -7,7 +7,6 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -181,11 +180,6 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     /// What is to be known of an instance that is a virtual machine.
     fn machine(&self, _order: &Order) -> Option<Machine> {
         None
-    }
-
-    /// How long its first start may take. The slowest container takes a second with a cold cache.
-    fn patience(&self) -> Duration {
-        Duration::from_secs(15)
     }
 
     /// How the processes of an instance are told.

@@ -54,9 +54,7 @@ impl Oci {
         }
         all
     }
-}
 
-impl Oci {
     fn config(&self, order: &Order) -> Config {
         let config = config::config(order, self.facts().allowance);
         // It executes nothing without one (libcontainer/src/workload/default.rs).

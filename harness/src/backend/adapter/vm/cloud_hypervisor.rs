@@ -2,11 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{BY_POWER_OFF, Boot, Ending, Machine, PATIENCE, UNEQUAL, memory_mib};
+use super::{BY_POWER_OFF, Boot, Ending, Machine, UNEQUAL, memory_mib};
 use crate::backend::adapter::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use crate::backend::adapter::tool::words;
 use crate::backend::{Details, Group, guest};
@@ -67,10 +66,6 @@ impl Runtime for CloudHypervisor {
 
     fn machine(&self, order: &Order) -> Option<Machine> {
         // What it tells of its start counts from a moment that it does not tell.
-        Some(Machine { ram_bytes: memory_mib(order) << 20, ending: Ending::Signal, log: None })
-    }
-
-    fn patience(&self) -> Duration {
-        PATIENCE
+        Some(Machine::new(order, Ending::Signal))
     }
 }

@@ -2,19 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{BY_RESTART, Boot, Ending, Log, Machine, PATIENCE, UNEQUAL, memory_mib};
+use super::{BY_RESTART, Boot, LOG, Machine, UNEQUAL, memory_mib};
 use crate::backend::adapter::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use crate::backend::adapter::tool::words;
 use crate::backend::{Details, Group, guest};
 
-/// Files of an instance: configuration, log.
+/// The configuration of an instance.
 const CONFIG: &str = "vm.json";
-const LOG: &str = "log";
 
 /// What its log says first, and when the vCPU has been let go; what comes of it is the name of the stretch that ends there.
 const MOMENTS: [(&str, &str); 2] =
@@ -95,12 +93,7 @@ impl Runtime for Firecracker {
     }
 
     fn machine(&self, order: &Order) -> Option<Machine> {
-        let log = Log { path: order.dir().join(LOG), moments };
-        Some(Machine { ram_bytes: memory_mib(order) << 20, ending: Ending::Input, log: Some(log) })
-    }
-
-    fn patience(&self) -> Duration {
-        PATIENCE
+        Some(Machine::with_log(order, moments))
     }
 }
 

@@ -22,9 +22,6 @@ pub use qemu::{Accelerator, Qemu};
 /// unfinished line the first one only ends the line.
 pub const END_OF_INPUT: [u8; 2] = [4, 4];
 
-/// How long a first start may take: a distribution's kernel on a busy machine, or on an emulated one.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
 /// What every adapter of this folder differs in from `microvm-linux`.
 const UNEQUAL: &str = "READY and events come over a serial port, one byte at a time, where microvm-linux has a doorbell; the \
                        console says nothing but panics";
@@ -58,7 +55,20 @@ pub struct Log {
     pub moments: fn(&str) -> Vec<(String, u64)>,
 }
 
+/// The log of an instance, in its folder.
+const LOG: &str = "log";
+
 impl Machine {
+    fn new(order: &Order, ending: Ending) -> Self {
+        Self { ram_bytes: memory_mib(order) << 20, ending, log: None }
+    }
+
+    /// One whose monitor tells of its start in [`LOG`].
+    fn with_log(order: &Order, moments: fn(&str) -> Vec<(String, u64)>) -> Self {
+        let log = Log { path: order.dir().join(LOG), moments };
+        Self { log: Some(log), ..Self::new(order, Ending::Input) }
+    }
+
     /// What its monitor has told so far, in nanoseconds of CLOCK_MONOTONIC.
     pub fn phases(&self) -> Vec<(String, u64)> {
         let Some((log, since_1970)) = self.log.as_ref().zip(monotonic_behind_real()) else {

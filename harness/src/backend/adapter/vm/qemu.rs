@@ -2,19 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{BY_RESTART, Boot, Ending, Log, Machine, PATIENCE, UNEQUAL, memory_mib};
+use super::{BY_RESTART, Boot, LOG, Machine, UNEQUAL, memory_mib};
 use crate::backend::adapter::runtime::{Allowance, CgroupOf, Facts, Line, Order, Runtime, Site};
 use crate::backend::adapter::tool::words;
 use crate::backend::{Details, Group, guest};
 use crate::kernel;
 
-/// Where it tells when the vCPU has been let go, if it was built with its usual kind of tracing.
-const LOG: &str = "log";
+/// What tells in the log when the vCPU has been let go, if it was built with its usual kind of tracing.
 const EVENT: &str = "vm_state_notify";
 
 /// What runs the guest's instructions.
@@ -129,12 +127,7 @@ impl Runtime for Qemu {
     }
 
     fn machine(&self, order: &Order) -> Option<Machine> {
-        let log = Log { path: order.dir().join(LOG), moments };
-        Some(Machine { ram_bytes: memory_mib(order) << 20, ending: Ending::Input, log: Some(log) })
-    }
-
-    fn patience(&self) -> Duration {
-        PATIENCE
+        Some(Machine::with_log(order, moments))
     }
 }
 
