@@ -42,9 +42,12 @@ pub enum TrialError {
         /// What came.
         said: String,
     },
+    /// The kernel of a guest whose console the agent speaks over gave up.
+    #[error("its kernel panicked: {0}")]
+    Panicked(String),
     /// What it wrote is not the protocol.
     #[error("its output is not the agent's: {0}")]
-    Protocol(#[from] ProtocolError),
+    Protocol(ProtocolError),
     /// The host failed to read or wait.
     #[error("cannot read its output: {0}")]
     Io(#[from] io::Error),
@@ -114,7 +117,7 @@ impl<'a> Follower<'a> {
             if count == 0 {
                 return Ok(None);
             }
-            let events = self.parser.push(&buffer[..count])?;
+            let events = self.parser.push(&buffer[..count]).map_err(foreign)?;
             self.queue.extend(events.into_iter().map(|event| Stamped { event, at_ns }));
         }
     }
@@ -153,6 +156,20 @@ impl<'a> Follower<'a> {
     }
 }
 
+/// What begins the last line of a kernel (kernel/panic.c, panic), behind its time.
+const PANIC: &str = "Kernel panic - not syncing: ";
+
+/// The error for output that is not the agent's: on a guest's console, a kernel may have the last word.
+fn foreign(error: ProtocolError) -> TrialError {
+    if let ProtocolError::Foreign { line } = &error
+        && let Some((_, why)) = line.split_once(PANIC)
+    {
+        // The carriage return of a console.
+        return TrialError::Panicked(why.trim_end_matches('?').to_owned());
+    }
+    TrialError::Protocol(error)
+}
+
 /// The error for an event that does not belong here.
 pub fn unexpected(waiting_for: &'static str, event: &Event) -> TrialError {
     let said = match event {
@@ -168,4 +185,23 @@ pub fn last_words(source: impl Read) -> String {
     // What cannot be read only makes the message shorter.
     let _ = source.take(4096).read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).trim().replace(|c: char| c.is_control() && c != '\n', "?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_gives_up_on_the_agents_console_is_told_from_noise() {
+        let said = |bytes: &[u8]| {
+            let mut parser = Parser::new();
+            parser.push(b"ready\n").unwrap();
+            foreign(parser.push(bytes).unwrap_err()).to_string()
+        };
+        assert_eq!(
+            said(b"[    3.141592] Kernel panic - not syncing: System is deadlocked on memory\r\n"),
+            "its kernel panicked: System is deadlocked on memory"
+        );
+        assert!(said(b"hello\n").starts_with("its output is not the agent's: "));
+    }
 }

@@ -92,6 +92,14 @@ fn connect(port: u16) -> Result<(), SysError> {
     sys::close(line)
 }
 
+/// Before what a guest's kernel may not survive: lets it say so on a console that was the agent's alone so far.
+///
+/// It would say its farewell there too (kernel/reboot.c), so this is not for those whose every word is read to the end.
+pub fn give_the_kernel_a_last_word() -> Result<(), SysError> {
+    let shares_the_console = IS_INIT.load(Ordering::Relaxed) && DOORBELL.load(Ordering::Relaxed) == 0;
+    if shares_the_console { sys::speak_of_emergencies() } else { Ok(()) }
+}
+
 /// Ends the agent: the process, or the whole guest if the agent is its `/init`, which must never return.
 pub fn end(status: i32) -> ! {
     if IS_INIT.load(Ordering::Relaxed) {

@@ -58,6 +58,7 @@ mod number {
     pub const EXECVE: usize = 59;
     pub const WAIT4: usize = 61;
     pub const GETRUSAGE: usize = 98;
+    pub const SYSLOG: usize = 103;
     pub const REBOOT: usize = 169;
     pub const GETDENTS64: usize = 217;
     pub const CLOCK_GETTIME: usize = 228;
@@ -140,6 +141,17 @@ pub fn end_machine(off: bool) {
     let command = if off { CMD_POWER_OFF } else { CMD_RESTART };
     // SAFETY: nothing of this program goes on after it.
     let _ = unsafe { call("reboot", number::REBOOT, [MAGIC1, MAGIC2, command, 0, 0, 0]) };
+}
+
+/// Lets what the kernel says of level 0, emergencies, go to its console, and nothing else.
+///
+/// Only for `/init` of a guest.
+pub fn speak_of_emergencies() -> Result<(), SysError> {
+    /// `include/linux/syslog.h`, and the least level that it takes
+    const CONSOLE_LEVEL: usize = 8;
+    const EMERGENCIES: usize = 1;
+    // SAFETY: the call takes no pointer for this action and touches no memory of the process.
+    unsafe { call("syslog", number::SYSLOG, [CONSOLE_LEVEL, 0, EMERGENCIES, 0, 0, 0]) }.map(drop)
 }
 
 /// The process id: the cheapest call there is, and never cached here.

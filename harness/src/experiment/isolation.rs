@@ -220,7 +220,8 @@ fn attempt(
     // Before it is reaped: the cgroup goes with it, if it has not gone already.
     let now = Figures::of(instance.cgroup());
     let figures = seen.map_or(now.clone(), |seen| now.or(seen));
-    let ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    let mut ended = instance.stop(LIMIT).map_err(TrialError::Backend)?;
+    ended.failure = said.panicked.clone().or(ended.failure);
     // What ended of itself has said how.
     let is_silent = said.ceiling_mib.is_none() && said.refused.is_none() && ended.failure.is_some();
     Ok(match said.skipped {

@@ -8,6 +8,7 @@ use core::hint::black_box;
 use super::{Stop, cpu::XorShift};
 use crate::{
     events::{self, BEGIN, DONE, END, FACT, SAMPLE},
+    init,
     meter::Meter,
     sys::{
         self, EAGAIN, ENOMEM, SysError,
@@ -35,6 +36,7 @@ const TIMES: usize = 2;
 
 /// Takes memory MiB by MiB and never gives any back.
 pub fn hog(meter: &Meter) -> Result<(), Stop> {
+    init::give_the_kernel_a_last_word()?;
     let mut taken: [Option<Mapping>; MOST_MIB] = [const { None }; MOST_MIB];
     let most = (meter.most as usize).min(MOST_MIB);
     // Only as many facts as the protocol allows.

@@ -36,6 +36,8 @@ pub(super) struct Said {
     pub is_done: bool,
     /// Why it cannot try here.
     pub skipped: Option<String>,
+    /// How the kernel that it had of its own gave up, where that came the agent's way.
+    pub panicked: Option<String>,
 }
 
 /// Follows an instance that was READY at `ready`, until it is done or gone.
@@ -46,7 +48,17 @@ pub(super) fn follow(
 ) -> Result<Said, TrialError> {
     let mut said = Said { window: (ready, ready), ..Said::default() };
     let mut begun = None;
-    while let Some(stamped) = follower.next(instance, WANTED)? {
+    loop {
+        let stamped = match follower.next(instance, WANTED) {
+            Ok(Some(stamped)) => stamped,
+            Ok(None) => break,
+            // What a hog may come to; what ends the machine then does not say so.
+            Err(error @ TrialError::Panicked(_)) => {
+                said.panicked = Some(error.to_string());
+                break;
+            }
+            Err(error) => return Err(error),
+        };
         said.window.1 = stamped.at_ns;
         match &stamped.event {
             Event::Fact { key, value } => match (key.as_str(), value.parse()) {

@@ -23,8 +23,8 @@ pub use qemu::{Accelerator, Qemu};
 pub const END_OF_INPUT: [u8; 2] = [4, 4];
 
 /// What every adapter of this folder differs in from `microvm-linux`.
-const UNEQUAL: &str = "READY and events come over a serial port, one byte at a time, where microvm-linux has a doorbell; the \
-                       console says nothing but panics";
+const UNEQUAL: &str = "READY and events come over a serial port, one byte at a time, where microvm-linux has a doorbell; \
+                       what the kernel would say there is kept back";
 
 /// An instance that is a virtual machine.
 #[derive(Clone, Debug)]
@@ -118,7 +118,8 @@ impl Boot {
         self.files.as_ref().map_or(Path::new("INITRAMFS"), |(_, initramfs)| initramfs)
     }
 
-    /// The kernel's command line: what `microvm-linux` gives it, with one serial port in the place of two and a doorbell.
+    /// The kernel's command line: what `microvm-linux` gives it, with one serial port in the place of two and a doorbell,
+    /// over which the kernel says nothing, unless the agent lets it (`workloads/src/init.rs`).
     /// `machine`: words that depend on the monitor's hardware. `end`: how the agent ends the machine.
     fn line(&self, order: &Order, machine: &str, end: &str) -> String {
         let mut line = format!("console=ttyS0 quiet loglevel=0 panic=-1 {machine} 8250.nr_uarts=1");
