@@ -63,6 +63,14 @@ pub enum Error {
         /// The last lines of the console.
         console: String,
     },
+    /// The machine has stopped, whatever it was doing.
+    #[error("the machine gave no sign of life for {} s; its console ended with:\n{console}", .patience.as_secs())]
+    Hangs {
+        /// How long it was silent.
+        patience: Duration,
+        /// The last lines of the console.
+        console: String,
+    },
     /// The machine ended without leaving its archive.
     #[error("the machine ended before its work was done ({what}); its console ended with:\n{console}")]
     NoResults {

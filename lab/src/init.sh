@@ -26,6 +26,8 @@ for module in $(cat /lab/modules); do insmod "/lab/module/$module" || echo "lab:
 stty -F /dev/ttyS1 raw -echo
 stty -F /dev/ttyS2 raw -echo
 echo "lab: up"
+# Whatever a job does, this goes on, unless the machine itself has stopped.
+while sleep 20; do echo "lab: alive"; done &
 
 # As in a login session: not in the root of the hierarchy, where the rules are different.
 mkdir /sys/fs/cgroup/session
