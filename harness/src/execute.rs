@@ -1,30 +1,26 @@
 //! Carries experiments out: blocks of trials, each result into the journal as it comes. A cell (one
 //! workload on one backend) that cannot go on leaves the rest alone.
 
+mod record;
+
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use results::series::{self, DENSITY_DETAIL};
 use results::stats::Rng;
-use results::{BackendStatus, Experiment, Journal, Key, Status};
+use results::{Experiment, Journal};
 use workloads::Workload;
+
+pub use record::verdict;
 
 use crate::ab::protocol::Standing;
 use crate::ab::turns::Turns;
 use crate::backend::{Backend, Group};
 use crate::clock::Clock;
-use crate::experiment::density::{Reading, Series};
-use crate::experiment::{Finding, Plan, Rig};
+use crate::experiment::{Plan, Rig};
 use crate::preset::Preset;
 use crate::progress::{Position, Progress, name};
 use crate::schedule::{Stopping, block};
 use crate::trial::TrialError;
-
-/// Consecutive failures after which a cell is given up.
-const PATIENCE: u32 = 2;
-
-/// Whoever comes along unasked gets a quarter of the time for many instances at once.
-const GUEST_HASTE: u32 = 4;
 
 /// A backend that is to be measured.
 pub struct Contestant {
@@ -140,6 +136,7 @@ impl Executor<'_> {
         if hosts.is_empty() || self.turns.is_some() {
             (hosts, guests) = (backends.clone(), Vec::new());
         }
+        let rig_of_guests = self.rig.in_haste();
         let mut blocks = 0;
         loop {
             let goes_on = stopping.goes_on(blocks, clock.spent(), clock.budget());
@@ -172,21 +169,16 @@ impl Executor<'_> {
                 self.show(plan.id(), blocks, workloads[w], backend.name(), clock);
                 let begun = Instant::now();
                 let is_guest = guests.contains(&b);
-                let extent = self.rig.extent;
-                if is_guest {
-                    self.rig.extent.time /= GUEST_HASTE;
-                }
-                let mut result = plan.trial(&self.rig, backend, workloads[w]);
-                self.rig.extent = extent;
+                let mut result =
+                    plan.trial(if is_guest { &rig_of_guests } else { &self.rig }, backend, workloads[w]);
                 if is_guest {
                     clock.leave_to_guests(begun.elapsed());
                 }
                 if let (Ok(finding), Some(flag)) = (&mut result, backend.flag()) {
                     finding.mark(flag);
                 }
-                let primary = (plan.primary(workloads[w]), result);
                 let course =
-                    self.record(plan, workloads[w], backend.name(), primary, blocks, &mut cells[w][b])?;
+                    self.record(plan, workloads[w], backend.name(), result, blocks, &mut cells[w][b])?;
                 if course == Course::Interrupted {
                     return Ok(Course::Interrupted);
                 }
@@ -246,23 +238,6 @@ impl Executor<'_> {
         Ok(Course::Ended)
     }
 
-    /// A cell without a single sample that was not given up, since the blocks ran out first, has failed too.
-    fn conclude(&mut self, plan: &dyn Plan, workload: &Workload, backend: &str, cell: &Cell) -> Result<()> {
-        match &cell.reason {
-            Some(reason) if cell.samples.is_empty() && !cell.over => {
-                self.give_up(plan, workload, backend, reason)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Says and records that a cell has failed.
-    fn give_up(&mut self, plan: &dyn Plan, workload: &Workload, backend: &str, reason: &str) -> Result<()> {
-        let key = Key::new(plan.id(), workload.name, backend, plan.primary(workload));
-        self.progress.note(&format!("{backend}: {} failed: {reason}", workload.name));
-        Ok(self.journal.status(&key, Status::Failed, reason)?)
-    }
-
     /// Whether a workload needs more samples: some backend still runs it, and some interval is wide.
     fn is_open(&self, cells: &[Cell], backends: &[usize], stopping: Stopping) -> bool {
         let running: Vec<&Cell> = backends.iter().map(|&b| &cells[b]).filter(|cell| !cell.over).collect();
@@ -287,93 +262,6 @@ impl Executor<'_> {
         Course::Ended
     }
 
-    fn record(
-        &mut self,
-        plan: &dyn Plan,
-        workload: &Workload,
-        backend: &'static str,
-        (primary, result): (results::Metric, Result<Finding, TrialError>),
-        block: u32,
-        cell: &mut Cell,
-    ) -> Result<Course> {
-        let key = |metric: &results::Metric| Key::new(plan.id(), workload.name, backend, metric.clone());
-        // A signal reaches the instances too; what they say then is not a failure of theirs.
-        if self.rig.interrupt.is_raised() {
-            return Ok(Course::Interrupted);
-        }
-        match result {
-            Ok(Finding::Observed(observations, flags)) => {
-                cell.failures = 0;
-                for observation in &observations {
-                    match &observation.value {
-                        Ok(value) => self.journal.sample(&key(&observation.metric), *value, block, &flags)?,
-                        Err(why) => {
-                            self.journal.status(&key(&observation.metric), Status::Unavailable, why)?
-                        }
-                    }
-                    if observation.metric == primary
-                        && let Ok(value) = observation.value
-                    {
-                        cell.samples.push(value);
-                    }
-                }
-            }
-            Ok(Finding::Series(series)) => {
-                cell.failures = 0;
-                self.record_series(plan, backend, &series, block)?;
-                let values = series.readings.iter().filter(|reading| reading.metric == primary);
-                cell.samples.extend(values.filter_map(|reading| reading.value.as_ref().ok()));
-            }
-            Ok(Finding::NotApplicable(reason)) => {
-                cell.over = true;
-                self.journal.status(&key(&primary), Status::NotApplicable, &reason)?;
-            }
-            Err(TrialError::Interrupted) => return Ok(Course::Interrupted),
-            Err(error) => {
-                cell.failures += 1;
-                tracing::debug!("{backend}: {}: {error}", workload.name);
-                let reason = cell.reason.insert(error.to_string());
-                if cell.failures >= PATIENCE || error.is_final() {
-                    cell.over = true;
-                    self.give_up(plan, workload, backend, reason)?;
-                }
-            }
-        }
-        Ok(Course::Ended)
-    }
-
-    /// Writes what a round found, and says once what kept it from going as far as it was asked to.
-    fn record_series(
-        &mut self,
-        plan: &dyn Plan,
-        backend: &'static str,
-        found: &Series,
-        round: u32,
-    ) -> Result<()> {
-        for Reading { workload, metric, number, value, flags } in &found.readings {
-            let key = Key::new(plan.id(), workload.as_str(), backend, metric.clone());
-            match value {
-                Ok(value) => self.journal.sample(&key, *value, series::block(round, *number), flags)?,
-                Err((status, why)) => self.journal.status(&key, *status, why)?,
-            }
-        }
-        let Some(mut record) = self.journal.run().backend(backend).cloned() else { return Ok(()) };
-        let mut news = false;
-        for (workload, why) in &found.remarks {
-            let key = format!("{DENSITY_DETAIL}{}", workload.replace('-', "_"));
-            match record.details.insert(key, why.clone()) {
-                None => self.progress.note(&format!("{backend}: {workload} {why}")),
-                Some(before) if before == *why => continue,
-                Some(_) => {}
-            }
-            news = true;
-        }
-        if news {
-            self.journal.backend(&record)?;
-        }
-        Ok(())
-    }
-
     fn show(
         &mut self,
         experiment: Experiment,
@@ -392,17 +280,5 @@ impl Executor<'_> {
             left: clock.left(blocks, stopping),
         });
         tracing::trace!("{} block {blocks}: {} on {backend}", name(experiment), workload.name);
-    }
-}
-
-/// A backend that ran is `ok`, unless not one of its trials gave a number.
-pub fn verdict(run: &results::Run, backend: &str) -> (BackendStatus, Option<String>) {
-    let own = || run.measurements.iter().filter(|m| m.backend == backend);
-    if own().any(|m| !m.samples.is_empty()) {
-        return (BackendStatus::Ok, None);
-    }
-    match own().find(|m| m.status == Status::Failed) {
-        Some(failed) => (BackendStatus::Failed, failed.reason.clone()),
-        None => (BackendStatus::Ok, None),
     }
 }

@@ -38,6 +38,12 @@ pub struct Rig<'a> {
 }
 
 impl Rig<'_> {
+    /// The same for whoever comes along unasked: with a quarter of the time for many instances at once.
+    pub fn in_haste(&self) -> Self {
+        let extent = density::Extent { time: self.extent.time / 4, ..self.extent };
+        Self { pin: self.pin, interrupt: self.interrupt, extent }
+    }
+
     /// Lets what the kernel does after a trial (freeing a network namespace, a VM) end before the
     /// next one begins.
     ///
