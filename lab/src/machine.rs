@@ -36,8 +36,9 @@ const BOOT_PATIENCE: Duration = Duration::from_secs(120);
 const SILENCE: Duration = Duration::from_secs(120);
 /// One hang is forgiven.
 const BOOTS: u32 = 2;
-/// A machine asleep whose timer interrupt was lost sleeps for ever: QEMU 7.2 changes the mark of a pending interrupt without
-/// a lock when it enters or leaves a guest (target/i386/tcg/sysemu/svm_helper.c). Any other interrupt makes up for it.
+/// A machine asleep whose timer interrupt was lost sleeps for ever (seen: vector 236 waits in the APIC, the processor is
+/// halted): QEMU 7.2 changes `interrupt_request` without a lock when it enters or leaves a guest, while its timers set it
+/// (target/i386/tcg/sysemu/svm_helper.c). Any other interrupt makes up for it.
 const PULSE: Duration = Duration::from_secs(1);
 /// Far more than a verbose run of everything prints.
 const MAX_OUTPUT: u64 = 256 << 20;

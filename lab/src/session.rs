@@ -53,9 +53,6 @@ const NOT_HERE: (&str, [&str; 22]) = (
         "schedule::",
     ],
 );
-/// What runs while the machine is fresh: guests with several vCPUs, under which QEMU 7.2 has been seen to hang at the end
-/// of a long session.
-const FIRST: &str = "linux";
 /// Whole binaries of such tests.
 const TARGETS_NOT_HERE: [&str; 2] = ["documented", "unchanged"];
 /// Cases of a property test. The many that are usual run on the host; here it matters that they run at all.
@@ -117,7 +114,7 @@ fn tests(kernel: &Kernel, packages: &[String], args: &[String], scratch: &Path) 
     let runs_here = |built: &&Executable| built.is_test && !TARGETS_NOT_HERE.contains(&built.target.as_str());
     let mut runners: Vec<&Executable> = built.iter().filter(runs_here).collect();
     // Cargo tells of them as they happen to be built.
-    runners.sort_by_key(|runner| (runner.target != FIRST, &runner.package, &runner.target));
+    runners.sort_by_key(|runner| (&runner.package, &runner.target));
     if runners.is_empty() {
         return Err(Error::NothingBuilt("tests"));
     }
