@@ -155,11 +155,11 @@ mod tests {
         let mut other = Command::new("/bin/sh").args(["-c", "sleep 60; true", &name]).spawn().unwrap();
         let mut kin = Kin { tool: Some(tool.id().cast_signed()), marker: Marker::Text(name) };
         let mut wanted = Vec::new();
-        // The shells take a moment to start theirs.
-        for _ in 0..200 {
+        // The shells take a moment to start theirs, which is a shell itself until it has exec'ed.
+        for _ in 0..2000 {
             std::thread::sleep(Duration::from_millis(5));
             wanted = kin.members();
-            if wanted.len() >= 3 {
+            if wanted.len() >= 3 && wanted.iter().any(|member| member.name == "sleep") {
                 break;
             }
         }
