@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use container::now_ns;
+use microvm::linux::panic_reason;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use workloads::protocol::{Event, Parser, ProtocolError};
 
@@ -156,13 +157,10 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// What begins the last line of a kernel (kernel/panic.c, panic), behind its time.
-const PANIC: &str = "Kernel panic - not syncing: ";
-
 /// The error for output that is not the agent's: on a guest's console, a kernel may have the last word.
 fn foreign(error: ProtocolError) -> TrialError {
     if let ProtocolError::Foreign { line } = &error
-        && let Some((_, why)) = line.split_once(PANIC)
+        && let Some(why) = panic_reason(line)
     {
         // The carriage return of a console.
         return TrialError::Panicked(why.trim_end_matches('?').to_owned());

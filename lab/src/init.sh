@@ -1,9 +1,9 @@
 #!/bin/busybox sh
 # The first process of the lab: prepares the machine, runs /lab/job, leaves an archive on the disk, ends.
 #
-# ttyS0 is the kernel's console, ttyS1 the standard output of the job, ttyS2 its standard error; from ttyS3 something comes
-# every second, which wakes a machine that has missed its timer. The disk gets a
-# newc archive of /lab/out: the job's status and, in files/, what it left in its working directory.
+# ttyS0 is the kernel's console, ttyS1 the standard output of the job, ttyS2 its standard error; from ttyS3 something
+# comes every second, which wakes a machine that has missed its timer. The disk gets a newc archive of /lab/out: the
+# job's status and, in files/, what it left in its working directory.
 
 export PATH=/bin:/usr/bin:/usr/sbin HOME=/root TMPDIR=/tmp
 

@@ -26,6 +26,7 @@ mod run;
 pub use config::{LinuxConfig, MAX_VCPUS};
 pub use initramfs::Initramfs;
 pub use kernel::KernelError;
+pub use run::panic_reason;
 
 pub(crate) use machine::{Guest, Machine};
 pub(crate) use run::run;

@@ -25,8 +25,6 @@ use crate::report::{End, Outcome, Part, Phase, Report};
 use crate::vmm::exits::internal_error;
 use crate::vmm::machine::{now, standard_stream};
 
-/// How a kernel says that it gave up (kernel/panic.c).
-const PANIC: &str = "Kernel panic - not syncing: ";
 /// What the instance's standard output says when init is ready.
 const READY: &[u8] = b"ready\n";
 /// vCPU threads call little but ioctl.
@@ -210,9 +208,14 @@ impl Shared {
         if let Some(status) = *lock(&self.status) {
             return Outcome::Exited(status.into());
         }
-        let panic = console.iter().rev().find_map(|line| Some(line.split_once(PANIC)?.1.to_owned()));
-        panic.map_or(Outcome::Reset, Outcome::Panic)
+        let panic = console.iter().rev().find_map(|line| panic_reason(line));
+        panic.map_or(Outcome::Reset, |why| Outcome::Panic(why.to_owned()))
     }
+}
+
+/// Why a kernel gave up, if that is what a line of its console says (kernel/panic.c, panic).
+pub fn panic_reason(line: &str) -> Option<&str> {
+    Some(line.split_once("Kernel panic - not syncing: ")?.1)
 }
 
 /// A descriptor that stays open, unbuffered.
